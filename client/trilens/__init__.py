@@ -1,0 +1,1 @@
+"""The Trilens client; servers import only its generated `trilens.v1`."""
