@@ -1,0 +1,1 @@
+"""What every process stands on: calls, errors, images, servers, telemetry."""

@@ -1,0 +1,1 @@
+"""The gateway: one call in, three models asked, one answer out."""

@@ -1,0 +1,1 @@
+"""The services: each hosts one model."""

@@ -1,0 +1,1 @@
+"""The captioner: a sentence about a photo."""

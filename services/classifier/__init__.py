@@ -1,0 +1,1 @@
+"""The classifier: attributes of the faces in a photo."""

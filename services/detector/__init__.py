@@ -1,0 +1,1 @@
+"""The detector: objects and where they are."""

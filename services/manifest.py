@@ -1,0 +1,180 @@
+"""A package's manifest.json: what it must say, checked as a whole."""
+
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA: Final = 1
+FILE: Final = "manifest.json"
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
+LabelId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]{0,62}$")]
+Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$")]
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
+        raise ValueError("must be a relative path inside the package")
+    return path
+
+
+InnerPath = Annotated[str, AfterValidator(_inside)]
+
+
+class Strict(BaseModel):
+    """Frozen, and refuses what it does not know: a misspelt key is an error, not a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Task(StrEnum):
+    """What kind of answer a model gives."""
+
+    CLASSIFICATION = "classification"
+    CAPTION = "caption"
+    DETECTION = "detection"
+
+
+class Artifact(Strict):
+    """A file that the model is loaded from."""
+
+    path: InnerPath
+    sha256: Sha256
+    bytes: Annotated[int, Field(gt=0)]
+
+
+class Preprocessing(Strict):
+    """From an upright RGB photo to a network's input: resize, then (x - mean) / std per channel."""
+
+    width: Annotated[int, Field(gt=0, le=4096)]
+    height: Annotated[int, Field(gt=0, le=4096)]
+    resize: Literal["squash", "letterbox"]
+    layout: Literal["NCHW", "NHWC"]
+    mean: tuple[float, float, float]
+    std: tuple[
+        Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
+    ]
+
+
+class Label(Strict):
+    """A label that the model gives; its place in the list is the network's output index."""
+
+    id: LabelId
+    name: str
+
+
+class Calibration(Strict):
+    """Platt scaling: probability = sigmoid(scale * logit + offset).
+
+    J. Platt, "Probabilistic outputs for support vector machines", 1999.
+    """
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+class Metric(Strict):
+    """A measured figure and the examples it was measured on."""
+
+    name: str
+    value: float
+    dataset: str
+    split: Literal["val", "test"]
+    count: Annotated[int, Field(gt=0)]
+
+
+class License(Strict):
+    """The terms of the weights."""
+
+    id: str
+    text: str
+    commercial_use: bool
+
+
+class Provenance(Strict):
+    """Where the weights come from, and the command that makes them again."""
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    command: str
+
+
+class GoldenCase(Strict):
+    """A photo of the package with the prediction that the model must give for it."""
+
+    photo: InnerPath
+    photo_sha256: Sha256
+    expected: InnerPath
+    expected_sha256: Sha256
+
+
+class Golden(Strict):
+    """The self-test that a package passes before it serves: values, not 'no crash'."""
+
+    tolerance: Annotated[float, Field(gt=0, le=0.1)] = 1e-3
+    cases: Annotated[tuple[GoldenCase, ...], Field(min_length=1)]
+
+
+Parameter = float | int | str | bool | tuple[float, ...] | tuple[int, ...] | tuple[str, ...]
+
+
+class Manifest(Strict):
+    """All that a service needs to know of a model before it loads it."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Name
+    version: Version
+    task: Task
+    feature: Name
+    summary: Annotated[str, Field(min_length=1, max_length=300)]
+    runtime: Literal["onnxruntime", "tensorflow", "ultralytics"]
+    artifacts: Annotated[dict[str, Artifact], Field(min_length=1)]
+    preprocessing: Preprocessing
+    max_side: Annotated[int, Field(ge=16, le=8192)]
+    batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (1,)
+    labels: tuple[Label, ...] = ()
+    calibration: dict[LabelId, Calibration] = {}
+    threshold_sets: dict[Name, dict[str, Probability]] = {}
+    default_threshold_set: Name = "default"
+    parameters: dict[str, Parameter] = {}
+    metrics: tuple[Metric, ...] = ()
+    license: License
+    provenance: Provenance
+    golden: Golden
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ids = [label.id for label in self.labels]
+        if len(set(ids)) != len(ids):
+            raise ValueError("labels: ids must differ")
+        if self.task is not Task.CAPTION:
+            if not ids:
+                raise ValueError(f"labels: a {self.task} model needs at least one")
+            self._check_thresholds(frozenset(ids))
+        unknown = set(self.calibration) - set(ids)
+        if unknown:
+            raise ValueError(f"calibration: unknown labels {', '.join(sorted(unknown))}")
+        if list(self.batch_sizes) != sorted(set(self.batch_sizes)):
+            raise ValueError("batch_sizes: must rise")
+        return self
+
+    def _check_thresholds(self, labels: frozenset[str]) -> None:
+        if self.default_threshold_set not in self.threshold_sets:
+            raise ValueError(f"threshold_sets: {self.default_threshold_set!r} is missing")
+        for name, thresholds in self.threshold_sets.items():
+            unknown = set(thresholds) - labels - {"*"}
+            if unknown:
+                raise ValueError(f"threshold_sets.{name}: unknown labels {sorted(unknown)}")
+            if "*" not in thresholds and labels - set(thresholds):
+                raise ValueError(
+                    f"threshold_sets.{name}: no threshold for {sorted(labels - set(thresholds))}"
+                )
+
+    def thresholds(self, threshold_set: str = "") -> dict[str, float]:
+        """Threshold by label id of a set (the default one if unnamed); KeyError if unknown."""
+        chosen = self.threshold_sets[threshold_set or self.default_threshold_set]
+        return {label.id: chosen.get(label.id, chosen.get("*", 1.0)) for label in self.labels}
