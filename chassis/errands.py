@@ -1,0 +1,65 @@
+"""Single function calls on the compute pool, such as decoding a photo."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from chassis.call import Call
+from chassis.compute import ComputePool, Place
+from chassis.errors import QueueFull
+from chassis.line import Line, Ticket
+
+logger = logging.getLogger(__name__)
+
+
+class Errands:
+    """Runs functions on the pool's threads, each as a job of its own, first come first served."""
+
+    def __init__(self, pool: ComputePool, name: str, max_waiting: int) -> None:
+        self.name = name
+        self._pool = pool
+        self._max_waiting = max_waiting
+        self._line: Line[Callable[[], Any], Any] = Line()
+        pool.attach(self)
+
+    async def run(self, function: Callable[[], Any], call: Call) -> Any:
+        """The function's result or exception.
+
+        Raises QueueFull at once if too much waits, DeadlineExceeded when the call's time is up.
+        """
+        if len(self._line) >= self._max_waiting:
+            raise QueueFull(f"too many photos wait to {self.name}", timedelta(seconds=1))
+        return await self._line.wait(function, call, self._pool.wake)
+
+    def place(self) -> Place | None:
+        """The place of the function that has waited longest."""
+        return self._line.place()
+
+    def take(self) -> "_Errand | None":
+        """That function, as a job."""
+        ticket = self._line.take()
+        return None if ticket is None else _Errand(ticket, self.name)
+
+
+class _Errand:
+    def __init__(self, ticket: Ticket[Callable[[], Any], Any], name: str) -> None:
+        self._ticket = ticket
+        self._name = name
+        self._result: Any = None
+        self._error: Exception | None = None
+
+    def __repr__(self) -> str:
+        return self._name
+
+    def work(self) -> None:
+        try:
+            self._result = self._ticket.item()
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for it
+            self._error = error
+
+    def finished(self) -> None:
+        if self._error is not None:
+            self._ticket.fail(self._error)
+        else:
+            self._ticket.succeed(self._result)

@@ -1,0 +1,126 @@
+"""Around every call: the Call is built, a span begun, errors become statuses, one line logged."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+import grpc
+from google.rpc import status_pb2
+from opentelemetry.trace import Span, SpanKind
+
+from chassis.call import Call, Deadline, answering, call_from_metadata
+from chassis.doors import Context, Handler
+from chassis.errors import Internal, TrilensError, rpc_code
+from chassis.telemetry import (
+    LANE,
+    OUTCOME,
+    REQUEST_ID,
+    RPC_CODE,
+    RPC_METHOD,
+    RPC_SERVICE,
+    RPC_SYSTEM,
+    below,
+    fail,
+    tracer,
+)
+
+logger = logging.getLogger("trilens.calls")
+
+Behaviour = Callable[[Any, Context], Awaitable[Any]]
+
+STATUS_KEY: Final = "grpc-status-details-bin"
+_NOT_OURS: Final = ("/grpc.health.v1.", "/grpc.reflection.")
+
+
+class Door(grpc.aio.ServerInterceptor):
+    """The door of a gRPC server: no code behind it sees a ServicerContext for more than its type.
+
+    OpenTelemetry's own gRPC instrumentation reports a cancelled call as one that went well
+    (opentelemetry-python-contrib #2014, #3271), so spans are made here.
+    """
+
+    def __init__(self, default_deadline: float, max_deadline: float) -> None:
+        self._default_deadline = default_deadline
+        self._max_deadline = max_deadline
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Puts the door before every unary method of ours."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or handler.unary_unary is None or method.startswith(_NOT_OURS):
+            return handler
+        return grpc.unary_unary_rpc_method_handler(
+            # The stubs know handlers of the blocking API only.
+            self._around(cast("Behaviour", handler.unary_unary), method),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _around(self, behaviour: Behaviour, method: str) -> Behaviour:
+        async def answer(request: Any, context: Context) -> Any:
+            began = time.monotonic()
+            came = self._call(context)
+            span = _begin(method, came)
+            call = came.under(below(span, came.trace))
+            code = grpc.StatusCode.OK
+            with answering(call):
+                try:
+                    return await behaviour(request, context)
+                except asyncio.CancelledError:
+                    code = grpc.StatusCode.CANCELLED
+                    raise
+                except TrilensError as error:
+                    code = error.code
+                    await _abort(context, error.status(), code)
+                except Exception:
+                    code = grpc.StatusCode.INTERNAL
+                    logger.exception("unhandled error in %s", method)
+                    await _abort(context, Internal().status(), code)
+                finally:
+                    _end(span, code)
+                    seconds = time.monotonic() - began
+                    logger.info("%s %s in %.1f ms", method, code.name, seconds * 1e3)
+
+        return answer
+
+    def _call(self, context: Context) -> Call:
+        left = context.time_remaining()
+        seconds = self._default_deadline if left is None else min(left, self._max_deadline)
+        metadata = context.invocation_metadata() or ()
+        return call_from_metadata(metadata, Deadline.after(seconds), context.peer())
+
+
+def _begin(method: str, call: Call) -> Span:
+    service, _, name = method.lstrip("/").partition("/")
+    return tracer().start_span(
+        f"{service}/{name}",
+        call.trace,
+        SpanKind.SERVER,
+        {
+            RPC_SYSTEM: "grpc",
+            RPC_SERVICE: service,
+            RPC_METHOD: name,
+            REQUEST_ID: call.request_id,
+            LANE: call.lane,
+        },
+    )
+
+
+def _end(span: Span, code: grpc.StatusCode) -> None:
+    span.set_attribute(RPC_CODE, rpc_code(code))
+    if code is grpc.StatusCode.CANCELLED:
+        span.set_attribute(OUTCOME, "cancelled")
+    if code is not grpc.StatusCode.OK:
+        fail(span, code.name)
+    span.end()
+
+
+async def _abort(context: Context, status: status_pb2.Status, code: grpc.StatusCode) -> None:
+    details = ((STATUS_KEY, status.SerializeToString()),)
+    await context.abort(code, status.message, details)

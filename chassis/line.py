@@ -1,0 +1,88 @@
+"""A waiting line: by priority, then first come, first served; anyone may leave it."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from chassis.call import Call, Priority
+from chassis.compute import Place
+from chassis.errors import DeadlineExceeded
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ticket(Generic[T, R]):
+    """Something that waits, and the future its caller awaits."""
+
+    item: T
+    call: Call
+    since: float  # monotonic seconds
+    answer: "asyncio.Future[R]"
+
+    def succeed(self, result: R) -> None:
+        """Answers the caller, if there still is one."""
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Answers the caller with an error, if there still is one."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Line(Generic[T, R]):
+    """Tickets in the order in which they are to be served; for the event loop only."""
+
+    def __init__(self) -> None:
+        self._waiting: tuple[OrderedDict[int, Ticket[T, R]], ...] = tuple(
+            OrderedDict() for _ in Priority
+        )
+
+    def __len__(self) -> int:
+        return sum(len(tickets) for tickets in self._waiting)
+
+    def place(self) -> Place | None:
+        """The place of the first ticket, or None if nobody waits."""
+        for priority, tickets in enumerate(self._waiting):
+            for ticket in tickets.values():
+                return priority, ticket.since
+        return None
+
+    def take(self) -> Ticket[T, R] | None:
+        """Takes the first ticket out that still has time left; late ones are told so on the way."""
+        for tickets in self._waiting:
+            while tickets:
+                _, ticket = tickets.popitem(last=False)
+                if not ticket.call.deadline.passed():
+                    return ticket
+                ticket.fail(late())
+        return None
+
+    async def wait(self, item: T, call: Call, joined: Callable[[], None]) -> R:
+        """Joins the line, calls `joined`, and waits for the ticket's answer.
+
+        Raises DeadlineExceeded when the call's time is up. Whoever is late or cancelled leaves the
+        line at once; work that has begun for them is finished, and its result thrown away.
+        """
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        ticket = Ticket(item, call, time.monotonic(), answer)
+        tickets = self._waiting[call.priority]
+        tickets[id(ticket)] = ticket
+        joined()
+        try:
+            async with asyncio.timeout(call.deadline.left()):
+                return await answer
+        except TimeoutError:
+            raise late() from None
+        finally:
+            tickets.pop(id(ticket), None)
+
+
+def late() -> DeadlineExceeded:
+    """What a caller is told whose time ran out."""
+    return DeadlineExceeded("the deadline passed before the answer was there")

@@ -1,0 +1,68 @@
+"""Settings: declared, frozen, read from TRILENS_* once; every problem reported at once."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound=BaseSettings)
+
+PREFIX = "TRILENS_"
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseSettings):
+    """What all settings share: the prefix, and that nothing changes them later."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+
+class ServerSettings(Settings):
+    """What every server of the system needs to know."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every one.")
+    port: Port = Field(50051, description="Port for gRPC; 0 takes a free one.")
+    health_port: Port = Field(50052, description="Port for plaintext health checks; 0: a free one.")
+    ports_file: Path | None = Field(
+        None, description="File that gets the ports in use as JSON, once they are bound."
+    )
+    max_message_bytes: int = Field(
+        64 << 20, ge=1 << 20, description="Largest message; above the largest photo."
+    )
+    default_deadline: Seconds = Field(5.0, description="Seconds a call without a deadline gets.")
+    max_deadline: Seconds = Field(60.0, description="Longest a call may take, in seconds.")
+    drain_delay: float = Field(
+        0.0, ge=0, le=600, description="Seconds between 'not ready' and refusing new calls."
+    )
+    grace: Seconds = Field(30.0, description="Seconds that calls in flight get to finish.")
+    threads: int = Field(0, ge=0, le=1024, description="Compute threads; 0 means one per core.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    def slots(self) -> int:
+        """Compute threads in use."""
+        return self.threads or cores()
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS has no affinity
+        return os.cpu_count() or 1
+
+
+def read(settings: type[S]) -> S:
+    """The settings from the environment; prints every problem and exits with 2 if there are any."""
+    try:
+        return settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"{name}: {problem['msg']}\n")
+        raise SystemExit(2) from None

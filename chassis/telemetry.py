@@ -1,0 +1,148 @@
+"""Traces: the providers, and every span and attribute name in one table.
+
+Spans leave over OTLP when the standard OTEL_* variables name an endpoint; otherwise the
+OpenTelemetry API does nothing, but a caller's trace context still travels on.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import (
+    Decision,
+    Sampler,
+    SamplingResult,
+)
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.util.types import Attributes
+
+from chassis.version import VERSION
+
+# Spans.
+DECODE: Final = "decode"  # gateway or service: bytes to pixels, the wait for a core included
+ADMIT: Final = "admit"  # gateway: the wait for a place among the calls being worked on
+FEATURE: Final = "feature"  # gateway: one backend, from fan-out to outcome
+QUEUE: Final = "queue"  # service: a photo waits for its model
+INFER: Final = "infer"  # service: a photo within its batch
+BATCH: Final = "batch"  # service: the batch itself, a trace of its own, linked to its members
+MERGE: Final = "merge"  # gateway: outcomes to response
+
+# Attributes.
+REQUEST_ID: Final = "trilens.request_id"
+LANE: Final = "trilens.lane"
+FEATURE_NAME: Final = "trilens.feature"
+MODEL_NAME: Final = "trilens.model.name"
+MODEL_VERSION: Final = "trilens.model.version"
+BATCH_SIZE: Final = "trilens.batch.size"
+OUTCOME: Final = "trilens.outcome"  # a State in lower case, or "cancelled"
+COMPLETENESS: Final = "trilens.completeness"
+RPC_SYSTEM: Final = "rpc.system"
+RPC_SERVICE: Final = "rpc.service"
+RPC_METHOD: Final = "rpc.method"
+RPC_CODE: Final = "rpc.grpc.status_code"
+
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_FLUSH_MILLISECONDS: Final = 5000
+
+
+class _BatchesFollowTheirMembers(Sampler):
+    """Samples every batch span, since one is only begun for a sampled member; else as told.
+
+    A batch is a trace of its own: a sampler by trace id would drop it at random.
+    """
+
+    def __init__(self, other: Sampler) -> None:
+        self._other = other
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: trace.TraceState | None = None,
+    ) -> SamplingResult:
+        if name == BATCH:
+            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
+        return self._other.should_sample(
+            parent_context, trace_id, name, kind, attributes, links, trace_state
+        )
+
+    def get_description(self) -> str:
+        return f"BatchesFollowTheirMembers({self._other.get_description()})"
+
+
+class Telemetry:
+    """The process's tracer provider, if there is one; flushed last of all."""
+
+    def __init__(self, provider: TracerProvider | None = None) -> None:
+        self._provider = provider
+
+    def flush(self) -> None:
+        """Sends what is still held; gives up after some seconds."""
+        if self._provider is not None:
+            self._provider.force_flush(_FLUSH_MILLISECONDS)
+            self._provider.shutdown()
+
+
+def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:
+    """Sets up export as the OTEL_* variables say; nothing when they name no endpoint."""
+    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return Telemetry()
+    if not any(environment.get(name) for name in _ENDPOINTS):
+        return Telemetry()
+    named = Resource.create({SERVICE_NAME: service, SERVICE_VERSION: VERSION})
+    if environment.get("OTEL_SERVICE_NAME"):
+        named = Resource.create({SERVICE_VERSION: VERSION})
+    provider = TracerProvider(resource=named)
+    provider.sampler = _BatchesFollowTheirMembers(provider.sampler)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    return Telemetry(provider)
+
+
+def tracer() -> trace.Tracer:
+    """The tracer that every span here is made with."""
+    return trace.get_tracer("trilens", VERSION)
+
+
+@contextmanager
+def span(
+    name: str,
+    parent: Context,
+    attributes: Mapping[str, str] | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+) -> Iterator[Span]:
+    """A span around the block; an exception of any kind, cancellation too, ends it as an error."""
+    begun = tracer().start_span(name, context=parent, kind=kind, attributes=attributes)
+    try:
+        yield begun
+    except BaseException as error:
+        fail(begun, type(error).__name__)
+        raise
+    finally:
+        begun.end()
+
+
+def fail(failed: Span, why: str) -> None:
+    """Marks a span as an error, unless it says so already."""
+    failed.set_status(Status(StatusCode.ERROR, why))
+
+
+def below(parent: Span, context: Context) -> Context:
+    """The context in which further spans become the span's children."""
+    return trace.set_span_in_context(parent, context)
+
+
+def now() -> int:
+    """Nanoseconds since 1970: the clock of spans."""
+    return time.time_ns()

@@ -1,0 +1,159 @@
+"""Batcher: one model, a bounded line of photos, batches of whatever waits when a core is free."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from chassis.call import Call
+from chassis.compute import ComputePool, Place
+from chassis.errors import ModelFailed, QueueFull
+from chassis.images import Pixels
+from chassis.line import Line, Ticket
+from services.model import Model, ModelError
+from services.spans import BatchSpans, Waiting, waiting
+
+P = TypeVar("P")
+
+logger = logging.getLogger(__name__)
+
+_SMOOTHING: Final = 0.2  # share of the newest batch in the running mean of seconds per photo
+_FIRST_GUESS_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much of a model's work is taken at once."""
+
+    max_batch: int  # photos in a batch
+    max_waiting: int  # photos in the line; one more is refused
+    max_running: int  # batches at once
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted(Generic[P]):
+    """A photo's prediction and where its time went."""
+
+    prediction: P
+    queue_seconds: float
+    infer_seconds: float
+    batch_size: int
+
+
+class Batcher(Generic[P]):
+    """Gives each caller the model's prediction for their own photo.
+
+    Batching cannot be seen: a photo's result is the same as alone, and a photo that the model
+    fails on fails alone.
+    """
+
+    def __init__(self, model: Model[P], pool: ComputePool, limits: BatchLimits) -> None:
+        self.model = model
+        self._pool = pool
+        self._limits = limits
+        self._line: Line[Waiting, Predicted[P]] = Line()
+        self._running = 0
+        self._seconds_per_photo = _FIRST_GUESS_SECONDS
+        pool.attach(self)
+
+    async def predict(self, pixels: Pixels, call: Call) -> Predicted[P]:
+        """The prediction for one photo.
+
+        Raises QueueFull at once if the line is full, DeadlineExceeded when the call's time is up,
+        ModelFailed if the model cannot predict this photo.
+        """
+        if len(self._line) >= self._limits.max_waiting:
+            raise QueueFull(f"{len(self._line)} photos wait for the model", self._retry_after())
+        with waiting(pixels, call, self.model.package.manifest) as photo:
+            return await self._line.wait(photo, call, self._pool.wake)
+
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return self._running == 0 and len(self._line) == 0
+
+    def close(self) -> None:
+        """Asks for no more of the pool's time."""
+        self._pool.detach(self)
+
+    def place(self) -> Place | None:
+        """The place of the photo that has waited longest, unless enough batches run."""
+        return self._line.place() if self._running < self._limits.max_running else None
+
+    def take(self) -> "_Batch[P] | None":
+        """A batch of what waits; photos whose callers have gone or are late are left out."""
+        tickets: list[Ticket[Waiting, Predicted[P]]] = []
+        # The cores share what waits: four photos on two free cores are two batches of two.
+        share = -(-len(self._line) // max(1, self._limits.max_running - self._running))
+        while len(tickets) < min(share, self._limits.max_batch):
+            ticket = self._line.take()
+            if ticket is None:
+                break
+            tickets.append(ticket)
+        if not tickets:
+            return None
+        self._running += 1
+        return _Batch(self, tuple(tickets))
+
+    def ended(self, seconds: float, photos: int) -> None:
+        """Called by a batch when it is done."""
+        self._running -= 1
+        newest = seconds / photos
+        self._seconds_per_photo += _SMOOTHING * (newest - self._seconds_per_photo)
+
+    def _retry_after(self) -> timedelta:
+        waiting = len(self._line) * self._seconds_per_photo / self._limits.max_running
+        return timedelta(seconds=waiting)
+
+
+class _Batch(Generic[P]):
+    """Photos that are predicted together."""
+
+    def __init__(
+        self, batcher: Batcher[P], tickets: tuple[Ticket[Waiting, Predicted[P]], ...]
+    ) -> None:
+        self._batcher = batcher
+        self._tickets = tickets
+        self._results: Sequence[P | Exception] = ()
+        self._began = time.monotonic()
+        self._seconds = 0.0
+        self._spans = BatchSpans(batcher.model.package.manifest, tickets)
+
+    def __repr__(self) -> str:
+        return f"{len(self._tickets)} photos for {self._batcher.model.package.manifest.name}"
+
+    def work(self) -> None:
+        photos = [ticket.item.pixels for ticket in self._tickets]
+        self._results = self._predict(photos)
+        if len(photos) > 1 and all(isinstance(result, _Broken) for result in self._results):
+            # One photo may have broken the whole batch: each gets its chance alone.
+            self._results = [self._predict([photo])[0] for photo in photos]
+        self._seconds = time.monotonic() - self._began
+
+    def finished(self) -> None:
+        self._batcher.ended(self._seconds, len(self._tickets))
+        for ticket, result in zip(self._tickets, self._results, strict=True):
+            if isinstance(result, Exception):
+                ticket.fail(ModelFailed("the model could not predict this photo"))
+            else:
+                waited = self._began - ticket.since
+                ticket.succeed(Predicted(result, waited, self._seconds, len(self._tickets)))
+        self._spans.end(self._results)
+
+    def _predict(self, photos: Sequence[Pixels]) -> Sequence[P | Exception]:
+        try:
+            results = self._batcher.model.predict(photos)
+            if len(results) != len(photos):
+                raise ValueError(f"{len(results)} predictions for {len(photos)} photos")  # noqa: TRY301
+        except Exception as error:
+            logger.exception("%s failed", self)
+            return [_Broken(repr(error))] * len(photos)
+        for result in results:
+            if isinstance(result, ModelError):
+                logger.warning("%s: %s", self, result)
+        return results
+
+
+class _Broken(Exception):
+    """The model raised, or answered for a different number of photos."""
