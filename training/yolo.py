@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -20,7 +19,7 @@ INPUT, OUTPUT = "images", "output0"
 OPSET = 18
 
 
-class NotADetector(ValueError):  # noqa: N818 - reads as the sentence it is
+class NotADetector(ValueError):
     """The file holds no network that answers with boxes and a score per label."""
 
 
@@ -72,11 +71,12 @@ def to_pt(network: nn.Module, path: Path) -> None:
     network.float()
 
 
-def to_onnx(network: nn.Module, side: int, path: Path, *, metadata: Mapping[str, str]) -> None:
+def to_onnx(network: nn.Module, side: int, path: Path, labels: tuple[str, ...]) -> None:
     """Writes `network` for square photos of `side` pixels and any batch size, weights in 16 bits.
 
     Input `images`: float32 (batch, 3, side, side), RGB in [0, 1]. Output `output0`: float32
-    (batch, 4 + labels, anchors): centre, width and height in pixels, then a score per label.
+    (batch, 4 + labels, anchors): centre, width and height in pixels, then a score per label. The
+    file says its labels as those of Ultralytics' own exporter do.
     """
     network = _fused(network)
     example = torch.zeros(1, 3, side, side)
@@ -96,7 +96,8 @@ def to_onnx(network: nn.Module, side: int, path: Path, *, metadata: Mapping[str,
     model = onnx.load_model_from_string(buffer.getvalue())
     for axis, size in enumerate(answer.shape[1:], start=1):
         model.graph.output[0].type.tensor_type.shape.dim[axis].dim_value = size
-    onnx.helper.set_model_props(model, dict(metadata))
+    metadata = {"task": "detect", "names": repr(dict(enumerate(labels)))}
+    onnx.helper.set_model_props(model, metadata)
     onnx.save(store_in_half(model), path)
 
 
@@ -117,4 +118,3 @@ def _fused(network: nn.Module) -> nn.Module:
     network = network.eval().fuse(verbose=False)
     head.export, head.format = True, "onnx"
     return network.requires_grad_(requires_grad=False)
-

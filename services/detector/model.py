@@ -1,0 +1,137 @@
+"""The detector: photos in, labelled boxes out, through a YOLO network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chassis.images import Pixels
+from services.detector.letterbox import Letterbox
+from services.detector.nms import candidates, suppress
+from services.model import Box, ModelError
+from services.packages import InvalidPackage, Package
+from services.runtimes import Network
+
+ARTIFACT: Final = "detector"
+
+# What a manifest's `parameters` may leave out.
+INPUT: Final = "images"
+OUTPUT: Final = "output0"
+FLOOR: Final = 0.01  # lowest score of a box that is answered
+OVERLAP: Final = 0.6  # IoU above which the worse of two boxes of one label goes
+LIMIT: Final = 300  # most boxes of a photo
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """An object: its label's id, a score in [0, 1], where it is."""
+
+    label: str
+    score: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The objects of a photo, best first."""
+
+    boxes: tuple[Detection, ...]
+
+
+class Detector:
+    """A YOLO network with its package; `services.detector.nms` reads what the network answers."""
+
+    def __init__(self, package: Package, network: Network) -> None:
+        self._package = package
+        self._network = network
+        shape = package.manifest.preprocessing
+        self._width, self._height = shape.width, shape.height
+        self._labels = tuple(label.id for label in package.manifest.labels)
+        self._scale = np.reciprocal(np.array(shape.std, dtype=np.float32))[:, None, None]
+        self._offset = np.array(shape.mean, dtype=np.float32)[:, None, None] * self._scale
+        self._input = str(package.manifest.parameters.get("input", INPUT))
+        self._output = str(package.manifest.parameters.get("output", OUTPUT))
+        self._floor = _number(package, "floor", FLOOR)
+        self._overlap = _number(package, "overlap", OVERLAP)
+        self._limit = int(_number(package, "limit", LIMIT))
+
+    @property
+    def package(self) -> Package:
+        """The package it was loaded from."""
+        return self._package
+
+    @property
+    def max_side(self) -> int:
+        """Longest side of a photo that it makes use of, in pixels."""
+        return self._package.manifest.max_side
+
+    def predict(self, batch: Sequence[Pixels]) -> tuple[Detections | ModelError, ...]:
+        """Finds the objects of each photo; a photo whose answer is not finite is a ModelError."""
+        if not batch:
+            return ()
+        places = [Letterbox.fit(pixels.array, self._width, self._height) for pixels in batch]
+        inputs = np.empty((len(batch), 3, self._height, self._width), dtype=np.float32)
+        canvas = np.empty((self._height, self._width, 3), dtype=np.uint8)
+        for pixels, place, normalised in zip(batch, places, inputs, strict=True):
+            place.draw(pixels.array, canvas)
+            np.multiply(canvas.transpose(2, 0, 1), self._scale, out=normalised)
+        if self._offset.any():
+            inputs -= self._offset
+        return tuple(map(self._interpret, self.raw(inputs), places))
+
+    def raw(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Runs the network: (n, 3, height, width) in, (n, 4 + labels, anchors) out."""
+        outputs: NDArray[np.float32] = self._network.run({self._input: inputs})[self._output]
+        return outputs
+
+    def check(self) -> None:
+        """Runs the network once; InvalidPackage if its answer has not the shape of YOLO's."""
+        grey = np.full((1, 3, self._height, self._width), 0.5, dtype=np.float32)
+        shape = self.raw(grey).shape
+        rows = 4 + len(self._labels)
+        if len(shape) != 3 or shape[:2] != (1, rows):
+            raise InvalidPackage(
+                f"{self._package.path}: the network answers a photo with shape {shape}; wanted is "
+                f"(1, {rows}, anchors): four box rows and a score for each of the "
+                f"{len(self._labels)} labels"
+            )
+
+    def close(self) -> None:
+        """Gives its memory back; predicts nothing after."""
+        self._network.close()
+
+    def _interpret(self, raw: NDArray[np.float32], place: Letterbox) -> Detections | ModelError:
+        if not np.isfinite(raw).all():
+            return ModelError("the network's answer for this photo is not finite")
+        found = suppress(candidates(raw, self._floor), self._overlap, self._limit)
+        edges = place.normalise(found.edges)
+        seen = (edges[:, :2] < edges[:, 2:]).all(axis=1)  # not in the grey around the photo
+        return Detections(
+            tuple(
+                Detection(self._labels[label], score, Box(*box))
+                for label, score, box in zip(
+                    found.labels[seen].tolist(),
+                    found.scores[seen].tolist(),
+                    edges[seen].tolist(),
+                    strict=True,
+                )
+            )
+        )
+
+
+def load(package: Package, runtime: str | None = None, threads: int = 1) -> Detector:
+    """Loads a detection package; InvalidPackage if its network does not answer as YOLO does."""
+    detector = Detector(package, package.network(ARTIFACT, runtime, threads))
+    detector.check()
+    return detector
+
+
+def _number(package: Package, name: str, default: float) -> float:
+    value = package.manifest.parameters.get(name, default)
+    if not isinstance(value, int | float):
+        raise InvalidPackage(f"{package.path}: parameters.{name} must be a number, not {value!r}")
+    return value
