@@ -1,0 +1,1 @@
+"""Training: one module per model, each ending in a package under models/."""
