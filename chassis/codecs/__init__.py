@@ -1,0 +1,1 @@
+"""Image formats: each module checks one of them before work, and decodes it."""

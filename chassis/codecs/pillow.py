@@ -1,0 +1,61 @@
+"""Decoding by Pillow, in bands, so that a large photo is never held twice."""
+
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from chassis.codecs.encoded import Samples
+from chassis.errors import InvalidImage
+
+_BAND_PIXELS: Final = 1 << 20
+_GREY_16: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+
+
+def bytes_per_pixel(channels: int, bits: int) -> int:
+    """What Pillow stores for a pixel: three channels take four bytes, one bit takes a byte."""
+    if channels > 1:
+        return 4
+    return 2 if bits == 16 else 1
+
+
+def read(content: bytes, name: str, max_side: int) -> Samples:
+    """The RGB pixels of `content`, which is in the one format Pillow calls `name`.
+
+    Transparent parts show white. The result is reduced by a whole factor where the photo is more
+    than twice as large as `max_side`.
+    """
+    try:
+        with Image.open(BytesIO(content), formats=[name]) as image:
+            image.load()
+            return _reduced(image, max(1, max(image.size) // (2 * max_side)))
+    except InvalidImage:
+        raise
+    # Pillow's parsers raise whatever they stumble over, from SyntaxError to struct.error.
+    except Exception as problem:
+        raise InvalidImage(f"a damaged {name}: its pixels cannot be decoded") from problem
+
+
+def _reduced(image: Image.Image, factor: int) -> Samples:
+    width, height = image.size
+    rows = max(1, _BAND_PIXELS // (width * factor)) * factor
+    bands = []
+    for top in range(0, height, rows):
+        band = _rgb(image.crop((0, top, width, min(top + rows, height))))
+        bands.append(np.asarray(band.reduce(factor) if factor > 1 else band))
+    return bands[0] if len(bands) == 1 else np.concatenate(bands)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _GREY_16:
+        # Scaled, since Pillow's own conversion clips at 255 and shows white.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise InvalidImage("samples of 32 bits, which have no defined range")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        canvas = Image.new("RGBA", layer.size, "white")
+        canvas.alpha_composite(layer)
+        return canvas.convert("RGB")
+    return image.convert("RGB")
