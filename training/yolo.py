@@ -10,17 +10,14 @@ import onnx
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from ultralytics.nn.tasks import DetectionModel, torch_safe_load
+from ultralytics.nn.tasks import DetectionModel
 
+from services.runtimes.ultralytics import for_inference
 from training.onnx_weights import store_in_half, weights_of
 
 # The names that Ultralytics' own exporter gives, so that its files and ours are read alike.
 INPUT, OUTPUT = "images", "output0"
 OPSET = 18
-
-
-class NotADetector(ValueError):
-    """The file holds no network that answers with boxes and a score per label."""
 
 
 def from_reference(weights: Path, labels: tuple[str, ...]) -> DetectionModel:
@@ -42,26 +39,13 @@ def from_onnx(path: Path, labels: tuple[str, ...], architecture: str = "yolov8n.
 
     Raises ValueError if `architecture` is not what was exported.
     """
-    network = _fused(_named(architecture, labels))
+    network = for_inference(_named(architecture, labels))
     stored = weights_of(onnx.load(path))
     wanted = network.state_dict()
     if missing := [name for name in wanted if name not in stored]:
         raise ValueError(f"{path} is no {architecture}: it has no weights named {missing[:3]}")
     network.load_state_dict({name: torch.from_numpy(stored[name]) for name in wanted})
     return network
-
-
-def from_pt(path: Path) -> nn.Module:
-    """The detection network of an Ultralytics checkpoint.
-
-    Only classes of torch and Ultralytics are rebuilt from the file; it runs no code of its own.
-    Raises NotADetector for classifiers, segmenters and whatever else is no plain detector.
-    """
-    checkpoint, _ = torch_safe_load(str(path), safe_only=True)
-    network = checkpoint.get("ema") or checkpoint.get("model")
-    if type(network) is not DetectionModel:
-        raise NotADetector(f"{path} holds a {type(network).__name__}, not a DetectionModel")
-    return network.float()
 
 
 def to_pt(network: nn.Module, path: Path) -> None:
@@ -78,7 +62,7 @@ def to_onnx(network: nn.Module, side: int, path: Path, labels: tuple[str, ...]) 
     (batch, 4 + labels, anchors): centre, width and height in pixels, then a score per label. The
     file says its labels as those of Ultralytics' own exporter do.
     """
-    network = _fused(network)
+    network = for_inference(network)
     example = torch.zeros(1, 3, side, side)
     with torch.no_grad():
         answer = network(example)
@@ -105,16 +89,3 @@ def _named(architecture: str, labels: tuple[str, ...]) -> DetectionModel:
     network = DetectionModel(architecture, nc=len(labels), verbose=False)
     network.names = dict(enumerate(labels))
     return network
-
-
-def _fused(network: nn.Module) -> nn.Module:
-    """The network as it is exported: batch norms folded, one tensor out, boxes before suppression.
-
-    Networks that can suppress by themselves (YOLOv10, YOLO26) are switched back to raw boxes.
-    """
-    head = network.model[-1]
-    if getattr(head, "end2end", False):
-        head.end2end = False
-    network = network.eval().fuse(verbose=False)
-    head.export, head.format = True, "onnx"
-    return network.requires_grad_(requires_grad=False)

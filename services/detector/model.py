@@ -51,6 +51,7 @@ class Detector:
         shape = package.manifest.preprocessing
         self._width, self._height = shape.width, shape.height
         self._labels = tuple(label.id for label in package.manifest.labels)
+        self._most = package.manifest.batch_sizes[-1]
         self._scale = np.reciprocal(np.array(shape.std, dtype=np.float32))[:, None, None]
         self._offset = np.array(shape.mean, dtype=np.float32)[:, None, None] * self._scale
         self._input = str(package.manifest.parameters.get("input", INPUT))
@@ -85,7 +86,12 @@ class Detector:
 
     def raw(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Runs the network: (n, 3, height, width) in, (n, 4 + labels, anchors) out."""
-        outputs: NDArray[np.float32] = self._network.run({self._input: inputs})[self._output]
+        # Never more at once than the package allows: exports are often made for one photo only.
+        parts = [
+            self._network.run({self._input: inputs[start : start + self._most]})[self._output]
+            for start in range(0, len(inputs), self._most)
+        ]
+        outputs: NDArray[np.float32] = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return outputs
 
     def check(self) -> None:
