@@ -74,7 +74,12 @@ class Detector:
         """Finds the objects of each photo; a photo whose answer is not finite is a ModelError."""
         if not batch:
             return ()
-        places = [Letterbox.fit(pixels.array, self._width, self._height) for pixels in batch]
+        inputs, places = self.prepare(batch)
+        return tuple(map(self._interpret, self.raw(inputs), places))
+
+    def prepare(self, batch: Sequence[Pixels]) -> tuple[NDArray[np.float32], tuple[Letterbox, ...]]:
+        """The network's input (n, 3, height, width), and where in it each photo lies."""
+        places = tuple(Letterbox.fit(pixels.array, self._width, self._height) for pixels in batch)
         inputs = np.empty((len(batch), 3, self._height, self._width), dtype=np.float32)
         canvas = np.empty((self._height, self._width, 3), dtype=np.uint8)
         for pixels, place, normalised in zip(batch, places, inputs, strict=True):
@@ -82,7 +87,7 @@ class Detector:
             np.multiply(canvas.transpose(2, 0, 1), self._scale, out=normalised)
         if self._offset.any():
             inputs -= self._offset
-        return tuple(map(self._interpret, self.raw(inputs), places))
+        return inputs, places
 
     def raw(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Runs the network: (n, 3, height, width) in, (n, 4 + labels, anchors) out."""
