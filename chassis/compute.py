@@ -77,8 +77,10 @@ class ComputePool:
                 self._start(job)
 
     def close(self) -> None:
-        """Ends the idle threads; a job still running keeps its own until it returns."""
-        for _ in range(self._threads):
+        """Ends the threads, each once its job returns; starts nothing after."""
+        self._free = 0
+        while self._threads > 0:
+            self._threads -= 1
             self._jobs.put(None)
 
     def _start(self, job: Job) -> None:

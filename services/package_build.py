@@ -1,26 +1,67 @@
-"""Builds model packages: a network's file, photos and a few facts in, a verified folder out."""
+"""Builds model packages: networks' files, photos and a few facts in, a verified folder out."""
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image, ImageOps
 
+from services.manifest import License, Task
 from services.model import Model
-from services.packages import Package, open_package, write_manifest
+from services.packages import InvalidPackage, Package, open_package, write_manifest
 from services.selftest import as_json, photo
 
 GOLDEN_SIDE: Final = 320  # longest side of a golden photo, in pixels: small, and enough to differ
 
+Load = Callable[[Package], Model[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants packaged; what is None or empty is found out, or taken from `base`."""
+
+    task: Task
+    weights: Mapping[str, Path]  # by the artefact's key
+    name: str
+    version: str
+    summary: str
+    license: License | None
+    sources: tuple[str, ...]
+    command: str
+    photos: tuple[Path, ...]  # for golden cases
+    labels: tuple[str, ...] = ()  # names, in the order of the network's outputs
+    side: int | None = None  # of the network's square input, in pixels
+    threshold: float | None = None
+    as_is: bool = False  # serve the trainer's own file instead of an ONNX file made from it
+    base: Package | None = None  # whatever the order does not say is as in this package
+
+
+def build(order: Order, folder: Path) -> Package:
+    """Builds the package in a new folder, runs it, and opens it; leaves nothing if that fails.
+
+    Raises InvalidPackage with the reason, RuntimeUnavailable if a library is missing for it.
+    """
+    if folder.exists():
+        raise InvalidPackage(f"{folder} exists; a version never changes, so take the next one")
+    try:
+        folder.mkdir(parents=True)
+        fields, load = _model(order, folder)
+        package = complete(folder, {**_facts(order), **fields}, order.photos, load)
+        (folder / "card.md").write_text(_card(package))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return package
+
 
 def complete(
-    folder: Path,
-    fields: Mapping[str, Any],
-    photos: Sequence[Path],
-    load: Callable[[Package], Model[Any]],
+    folder: Path, fields: Mapping[str, Any], photos: Sequence[Path], load: Load
 ) -> Package:
     """Writes golden cases from `photos` and the manifest, and opens the package so made.
 
@@ -43,6 +84,40 @@ def complete(
     return open_package(folder)
 
 
+def label_fields(names: Sequence[str]) -> list[dict[str, str]]:
+    """The manifest's labels for these names: "Traffic light" gets the id traffic_light."""
+    ids = [re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:63] for name in names]
+    return [
+        {"id": found or f"label_{place}", "name": name}
+        for place, (found, name) in enumerate(zip(ids, names, strict=True))
+    ]
+
+
+def _model(order: Order, folder: Path) -> tuple[dict[str, Any], Load]:
+    # Each task's code is imported by name, as the runtimes are: a serving image holds one.
+    if order.task is Task.DETECTION:
+        from services.detector import building, model
+
+        return building.fields(order, folder), model.load
+    raise InvalidPackage(f"{order.task} packages cannot be built yet")
+
+
+def _facts(order: Order) -> dict[str, Any]:
+    if order.license is None and order.base is None:
+        raise InvalidPackage("say under which terms the weights may be used: --license")
+    terms = order.license or order.base.manifest.license
+    return {
+        "schema": 1,
+        "name": order.name,
+        "version": order.version,
+        "task": order.task.value,
+        "feature": order.name,
+        "summary": order.summary,
+        "license": terms.model_dump(),
+        "provenance": {"sources": list(order.sources), "command": order.command},
+    }
+
+
 def _case(folder: Path, source: Path) -> dict[str, str]:
     """Copies a photo, reduced and without loss from there on, and leaves room for its answer."""
     (folder / "golden").mkdir(parents=True, exist_ok=True)
@@ -53,3 +128,17 @@ def _case(folder: Path, source: Path) -> dict[str, str]:
         upright.save(folder / case["photo"], optimize=True)
     (folder / case["expected"]).write_text("null\n")
     return case
+
+
+def _card(package: Package) -> str:
+    manifest = package.manifest
+    labels = ", ".join(label.name for label in manifest.labels)
+    return (
+        f"# {manifest.name} {manifest.version}\n\n{manifest.summary}\n\n"
+        f"**Terms** ({manifest.license.id}). {manifest.license.text}\n\n"
+        f"**Labels.** {labels or 'none'}\n\n"
+        f"**Made from** {', '.join(manifest.provenance.sources)}, "
+        f"by `{manifest.provenance.command}`.\n\n"
+        "**Quality.** Not measured when the package was built: write here what it reaches on which "
+        "photos, and where it is weak.\n"
+    )

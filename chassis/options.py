@@ -1,0 +1,51 @@
+"""What is wrong with a caller's options: every violation at once, each with its field's path."""
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from chassis.errors import Violation
+from trilens.v1 import captioner_pb2, classifier_pb2, detector_pb2
+
+LabelOptions = classifier_pb2.ClassificationOptions | detector_pb2.DetectionOptions
+Options = LabelOptions | captioner_pb2.CaptionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a model's options may name."""
+
+    labels: Collection[str]
+    threshold_sets: Collection[str]
+
+
+def violations(options: Options, known: Vocabulary | None, path: str) -> Iterator[Violation]:
+    """What is wrong with the options; names are checked only against a vocabulary that is known."""
+    if isinstance(options, captioner_pb2.CaptionOptions):
+        yield from _of_captions(options, path)
+        return
+    if options.HasField("score_threshold"):
+        yield from _of_threshold(options.score_threshold, f"{path}.score_threshold")
+    for label, threshold in sorted(options.label_thresholds.items()):
+        yield from _of_threshold(threshold, f"{path}.label_thresholds[{label}]")
+    if known is None:
+        return
+    for field in ("label_thresholds", "allow_labels", "deny_labels"):
+        for label in sorted(set(getattr(options, field)) - set(known.labels)):
+            yield Violation(f"{path}.{field}", f"the model has no label {label!r}")
+    chosen = options.threshold_set
+    if chosen and chosen not in known.threshold_sets:
+        yield Violation(f"{path}.threshold_set", f"the model has no threshold set {chosen!r}")
+
+
+def _of_threshold(value: float, path: str) -> Iterator[Violation]:
+    if not 0 <= value <= 1:  # refuses NaN, too
+        yield Violation(path, f"must be within [0, 1], not {value:g}")
+
+
+def _of_captions(options: captioner_pb2.CaptionOptions, path: str) -> Iterator[Violation]:
+    if options.HasField("max_candidates") and options.max_candidates < 1:
+        yield Violation(f"{path}.max_candidates", "must be at least 1")
+    bound = options.min_mean_log_probability
+    if math.isnan(bound) or bound > 0:
+        yield Violation(f"{path}.min_mean_log_probability", f"must be at most 0, not {bound:g}")

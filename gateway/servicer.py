@@ -1,0 +1,97 @@
+"""ImageAnalysisService: the gateway's gRPC door."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from google.rpc import status_pb2
+
+from chassis.call import Call, Priority, current_call, new_request_id
+from chassis.doors import Context
+from chassis.errors import Internal, InvalidRequest, TrilensError, Violation
+from chassis.settings import ServerSettings
+from chassis.version import VERSION
+from gateway.analyze import Analyzer, Feature
+from gateway.settings import GatewaySettings
+from trilens.v1 import analysis_pb2 as pb
+from trilens.v1 import analysis_pb2_grpc as rpc
+from trilens.v1 import model_pb2
+
+logger = logging.getLogger(__name__)
+
+_TASKS: Final = {
+    "classification": model_pb2.TASK_CLASSIFICATION,
+    "caption": model_pb2.TASK_CAPTION,
+    "detection": model_pb2.TASK_DETECTION,
+}
+
+
+class ImageAnalysisServicer(rpc.ImageAnalysisServiceServicer):
+    """Check, analyse, answer."""
+
+    def __init__(
+        self, analyzer: Analyzer, features: Mapping[str, Feature], limits: pb.Limits
+    ) -> None:
+        self._analyzer = analyzer
+        self._features = features
+        self._limits = limits
+
+    async def AnalyzeImage(
+        self, request: pb.AnalyzeImageRequest, _: Context
+    ) -> pb.AnalyzeImageResponse:
+        """One photo."""
+        return await self._analyzer.analyze(request, current_call())
+
+    async def BatchAnalyzeImages(
+        self, request: pb.BatchAnalyzeImagesRequest, _: Context
+    ) -> pb.BatchAnalyzeImagesResponse:
+        """A bounded list of photos, behind those of interactive callers; never atomic."""
+        count, most = len(request.requests), self._limits.max_batch_images
+        if not 1 <= count <= most:
+            raise InvalidRequest(Violation("requests", f"must hold 1 to {most}, not {count}"))
+        call = replace(current_call(), priority=Priority.BATCH)
+        items = await asyncio.gather(*(self._item(one, call) for one in request.requests))
+        return pb.BatchAnalyzeImagesResponse(items=items)
+
+    async def GetCapabilities(
+        self, _: pb.GetCapabilitiesRequest, __: Context
+    ) -> pb.GetCapabilitiesResponse:
+        """Features, their models as last heard, and limits."""
+        return pb.GetCapabilitiesResponse(
+            features=[
+                pb.FeatureInfo(
+                    feature=feature.name,
+                    task=_TASKS[feature.task],
+                    on_by_default=feature.on_by_default,
+                    model=feature.backend.model(),
+                )
+                for _name, feature in sorted(self._features.items())
+            ],
+            limits=self._limits,
+            server_version=VERSION,
+        )
+
+    async def _item(self, request: pb.AnalyzeImageRequest, call: Call) -> pb.BatchItem:
+        own = replace(call, request_id=new_request_id())
+        try:
+            response = await self._analyzer.analyze(request, own)
+        except TrilensError as error:
+            return pb.BatchItem(status=error.status())
+        except Exception:
+            logger.exception("unhandled error in a batch's item")
+            return pb.BatchItem(status=Internal().status())
+        return pb.BatchItem(status=status_pb2.Status(), response=response)
+
+
+def limits(gateway: GatewaySettings, server: ServerSettings) -> pb.Limits:
+    """What the deployment accepts, as GetCapabilities says it."""
+    made = pb.Limits(
+        max_image_bytes=gateway.max_image_bytes,
+        max_image_pixels=gateway.max_image_pixels,
+        max_batch_images=gateway.max_batch_images,
+    )
+    made.default_deadline.FromMilliseconds(round(server.default_deadline * 1e3))
+    made.max_deadline.FromMilliseconds(round(server.max_deadline * 1e3))
+    return made

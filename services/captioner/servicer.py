@@ -1,0 +1,57 @@
+"""CaptionerService: protobuf on one side, a captioner on the other."""
+
+from chassis.call import Call, current_call
+from chassis.decoder import Decoder
+from chassis.doors import Context
+from chassis.images import Pixels
+from services.answers import Answer, answer
+from services.captioner.model import Captions
+from services.choices import checked
+from services.hosting import ModelHost
+from trilens.v1 import captioner_pb2 as pb
+from trilens.v1 import captioner_pb2_grpc as rpc
+
+
+class CaptionerServicer(rpc.CaptionerServiceServicer):
+    """Reads the request, asks the model, writes the answer the caller asked for."""
+
+    def __init__(self, host: ModelHost[Captions], decoder: Decoder) -> None:
+        self._host = host
+        self._decoder = decoder
+
+    async def CaptionImage(
+        self, request: pb.CaptionImageRequest, _: Context
+    ) -> pb.CaptionImageResponse:
+        """One photo's caption."""
+        call = current_call()
+        pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
+        given = await self.answer(pixels, request.options, call)
+        return pb.CaptionImageResponse(
+            caption=given.result, model=given.model, timings=given.timings
+        )
+
+    async def answer(
+        self, pixels: Pixels, options: pb.CaptionOptions, call: Call
+    ) -> Answer[pb.Caption]:
+        """The same for pixels that are at hand; what a gateway in this process calls."""
+        package = self._host.package
+        checked(options, package.manifest)
+        predicted = await self._host.predict(pixels, call)
+        return answer(_caption(predicted.prediction, options), predicted, package)
+
+
+def _caption(captions: Captions, options: pb.CaptionOptions) -> pb.Caption:
+    candidates = captions.candidates
+    if options.HasField("min_mean_log_probability"):
+        least = options.min_mean_log_probability
+        candidates = tuple(one for one in candidates if one.log_probability >= least * one.tokens)
+    chosen = candidates[: options.max_candidates if options.HasField("max_candidates") else 1]
+    return pb.Caption(
+        text=chosen[0].text if chosen else "",
+        candidates=[
+            pb.CaptionCandidate(
+                text=one.text, log_probability=one.log_probability, tokens=one.tokens
+            )
+            for one in chosen
+        ],
+    )

@@ -1,0 +1,37 @@
+"""The classifier as a process of its own: faces, smiles, glasses."""
+
+from chassis.compute import ComputePool
+from chassis.decoder import decoder
+from chassis.server import run
+from chassis.settings import ServerSettings, read
+from services.app import ModelApp, ServiceKind
+from services.classifier.model import Attributes, load
+from services.classifier.servicer import ClassifierServicer
+from services.classifier.settings import ClassifierSettings
+from services.hosting import ModelHost, ModelSettings
+from trilens.v1 import classifier_pb2 as pb
+from trilens.v1 import classifier_pb2_grpc as rpc
+
+App = ModelApp[Attributes, pb.ClassificationOptions, pb.Classification]
+
+KIND = ServiceKind(
+    name="classifier",
+    service=pb.DESCRIPTOR.services_by_name["ClassifierService"].full_name,
+    register=rpc.add_ClassifierServiceServicer_to_server,
+)
+
+
+def classifier(settings: ModelSettings, pool: ComputePool) -> App:
+    """The app: a model, and the servicer that answers with it."""
+    host = ModelHost(settings, load, pool)
+    return ModelApp(KIND, host, ClassifierServicer(host, decoder(pool)), pool)
+
+
+def main() -> None:
+    """Serves until told to stop."""
+    server = read(ServerSettings)
+    run(server, classifier(read(ClassifierSettings), ComputePool(server.slots())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""DetectorService: protobuf on one side, a detector on the other."""
+
+from chassis.call import Call, current_call
+from chassis.decoder import Decoder
+from chassis.doors import Context
+from chassis.images import Pixels
+from services.answers import Answer, answer, box_message
+from services.choices import Choice, choose
+from services.detector.model import Detections
+from services.hosting import ModelHost
+from trilens.v1 import detector_pb2 as pb
+from trilens.v1 import detector_pb2_grpc as rpc
+
+
+class DetectorServicer(rpc.DetectorServiceServicer):
+    """Reads the request, asks the model, writes the answer the caller asked for."""
+
+    def __init__(self, host: ModelHost[Detections], decoder: Decoder) -> None:
+        self._host = host
+        self._decoder = decoder
+
+    async def DetectObjects(
+        self, request: pb.DetectObjectsRequest, _: Context
+    ) -> pb.DetectObjectsResponse:
+        """One photo's objects."""
+        call = current_call()
+        pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
+        given = await self.answer(pixels, request.options, call)
+        return pb.DetectObjectsResponse(
+            detection=given.result, model=given.model, timings=given.timings
+        )
+
+    async def answer(
+        self, pixels: Pixels, options: pb.DetectionOptions, call: Call
+    ) -> Answer[pb.Detection]:
+        """The same for pixels that are at hand; what a gateway in this process calls."""
+        package = self._host.package
+        choice = choose(options, package.manifest)
+        predicted = await self._host.predict(pixels, call)
+        result = _detection(predicted.prediction, choice, options)
+        return answer(result, predicted, package, choice.threshold_set)
+
+
+def _detection(
+    detections: Detections, choice: Choice, options: pb.DetectionOptions
+) -> pb.Detection:
+    # A label that was not chosen has no threshold that a score could reach.
+    passed = [one for one in detections.boxes if one.score >= choice.thresholds.get(one.label, 2.0)]
+    if options.HasField("max_objects"):
+        passed = passed[: options.max_objects]
+    return pb.Detection(
+        objects=[
+            pb.DetectedObject(
+                label=one.label,
+                score=one.score,
+                threshold=choice.thresholds[one.label],
+                box=box_message(one.box),
+            )
+            for one in passed
+        ]
+    )

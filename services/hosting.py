@@ -1,0 +1,110 @@
+"""ModelHost: a model from its package to ready, to closed."""
+
+import asyncio
+import logging
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import Field
+
+from chassis.call import Call
+from chassis.compute import ComputePool
+from chassis.errors import NotReady
+from chassis.images import Pixels
+from chassis.settings import Settings
+from services.batcher import Batcher, BatchLimits, Predicted
+from services.model import Model
+from services.packages import Package, open_package
+from services.selftest import check
+
+P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
+
+logger = logging.getLogger(__name__)
+
+
+class ModelSettings(Settings):
+    """What an operator may change about a hosted model."""
+
+    model: str = Field(description="The model package: a folder or a file:// URI.")
+    runtime: str | None = Field(default=None, description="Runtime in place of the package's own.")
+    max_batch: int = Field(8, ge=1, le=1024, description="Most photos in one batch.")
+    max_waiting: int = Field(64, ge=1, le=100_000, description="Photos that may wait; more: shed.")
+
+
+class Loader(Protocol[P_co]):
+    """`load` of a service's model module."""
+
+    def __call__(self, package: Package, runtime: str | None, threads: int) -> Model[P_co]:
+        """Loads the model."""
+
+
+class ModelHost(Generic[P]):
+    """Loads a model off the event loop, and answers for it once it has proven itself.
+
+    A package that cannot be read, whose digests differ, or whose golden outputs differ never
+    becomes ready; `start` logs exactly why, and every call is answered with NotReady.
+    """
+
+    def __init__(self, settings: ModelSettings, load: Loader[P], pool: ComputePool) -> None:
+        self._settings = settings
+        self._load = load
+        self._pool = pool
+        self._batcher: Batcher[P] | None = None
+        self._why_not = "the model is loading"
+
+    @property
+    def package(self) -> Package:
+        """The package of the loaded model; raises NotReady with the reason until there is one."""
+        return self._loaded().model.package
+
+    @property
+    def runtime(self) -> str:
+        """What runs the model: the package's own runtime or the operator's choice."""
+        return self._settings.runtime or self.package.manifest.runtime
+
+    @property
+    def max_side(self) -> int:
+        """Longest photo side that the model makes use of; raises NotReady until loaded."""
+        return self._loaded().model.max_side
+
+    async def start(self) -> bool:
+        """Loads, warms and tests the model; False if it must not serve."""
+        try:
+            model = await asyncio.to_thread(self._prepare)
+        except Exception as error:
+            self._why_not = f"the model failed to load: {error}"
+            logger.exception("%s does not become ready", self._settings.model)
+            return False
+        limits = BatchLimits(
+            max_batch=self._settings.max_batch,
+            max_waiting=self._settings.max_waiting,
+            max_running=self._pool.slots,
+        )
+        self._batcher = Batcher(model, self._pool, limits)
+        return True
+
+    async def predict(self, pixels: Pixels, call: Call) -> Predicted[P]:
+        """The model's prediction; raises NotReady, and what Batcher.predict raises."""
+        return await self._loaded().predict(pixels, call)
+
+    async def stop(self) -> None:
+        """Gives the model's memory back; nothing may be predicted any more."""
+        if self._batcher is not None:
+            batcher, self._batcher = self._batcher, None
+            self._why_not = "the model is closed"
+            batcher.close()
+            # A batch that hangs still uses the network: its memory goes with the process.
+            if batcher.idle():
+                batcher.model.close()
+
+    def _prepare(self) -> Model[P]:
+        package = open_package(self._settings.model)
+        # One thread a batch, a batch a core: on CPUs that gives the most photos per second.
+        model = self._load(package, self._settings.runtime, 1)
+        check(model)
+        return model
+
+    def _loaded(self) -> Batcher[P]:
+        if self._batcher is None:
+            raise NotReady(self._why_not)
+        return self._batcher
