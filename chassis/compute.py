@@ -9,14 +9,12 @@ import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 logger = logging.getLogger(__name__)
 
 # (priority, time it came): the lowest goes first, over all sources.
 Place: TypeAlias = tuple[int, float]
-
-_LEND_AFTER_SECONDS: Final = 0.5
 
 
 class Job(Protocol):
@@ -46,7 +44,7 @@ class ComputePool:
     a model call that never returns costs its own callers their answer, not everybody's.
     """
 
-    def __init__(self, slots: int, lend_after: float = _LEND_AFTER_SECONDS) -> None:
+    def __init__(self, slots: int, lend_after: float) -> None:
         if slots < 1:
             raise ValueError("a pool needs at least one slot")
         self.slots = slots

@@ -42,6 +42,9 @@ class ServerSettings(Settings):
     )
     grace: Seconds = Field(30.0, description="Seconds that calls in flight get to finish.")
     threads: int = Field(0, ge=0, le=1024, description="Compute threads; 0 means one per core.")
+    lend_after: Seconds = Field(
+        0.5, description="Seconds after which a compute job's core is lent to other jobs, too."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def slots(self) -> int:

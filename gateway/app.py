@@ -27,7 +27,7 @@ class GatewayApp:
     services = (pb.DESCRIPTOR.services_by_name["ImageAnalysisService"].full_name,)
 
     def __init__(self, settings: GatewaySettings, server: ServerSettings, host: Host) -> None:
-        self._pool = ComputePool(server.slots())
+        self._pool = ComputePool(server.slots(), server.lend_after)
         self._features = _features(settings, self._pool, host)
         image_limits = ImageLimits(
             max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels

@@ -30,7 +30,7 @@ def captioner(settings: ModelSettings, pool: ComputePool) -> App:
 def main() -> None:
     """Serves until told to stop."""
     server = read(ServerSettings)
-    run(server, captioner(read(CaptionerSettings), ComputePool(server.slots())))
+    run(server, captioner(read(CaptionerSettings), ComputePool(server.slots(), server.lend_after)))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def classifier(settings: ModelSettings, pool: ComputePool) -> App:
 def main() -> None:
     """Serves until told to stop."""
     server = read(ServerSettings)
-    run(server, classifier(read(ClassifierSettings), ComputePool(server.slots())))
+    run(
+        server, classifier(read(ClassifierSettings), ComputePool(server.slots(), server.lend_after))
+    )
 
 
 if __name__ == "__main__":

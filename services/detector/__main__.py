@@ -30,7 +30,7 @@ def detector(settings: ModelSettings, pool: ComputePool) -> App:
 def main() -> None:
     """Serves until told to stop."""
     server = read(ServerSettings)
-    run(server, detector(read(DetectorSettings), ComputePool(server.slots())))
+    run(server, detector(read(DetectorSettings), ComputePool(server.slots(), server.lend_after)))
 
 
 if __name__ == "__main__":

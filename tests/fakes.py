@@ -1,0 +1,126 @@
+"""Fakes with behaviour and no assertions: models that answer, wait, hang or break as told."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from chassis.images import Pixels
+from services.captioner.model import Candidate, Captions
+from services.classifier.model import Attributes, Face, LabelScore
+from services.detector.model import Detection, Detections
+from services.manifest import Manifest
+from services.model import Box, ModelError
+from services.packages import Package
+
+SHA256 = "0" * 64
+SOMEWHERE = Box(0.1, 0.2, 0.5, 0.6)
+
+PREDICTIONS = {
+    "classification": Attributes(
+        faces=(Face(SOMEWHERE, 0.99, (LabelScore("smiling", 0.9), LabelScore("sunglasses", 0.1))),),
+        scores=(LabelScore("smiling", 0.9), LabelScore("sunglasses", 0.1)),
+    ),
+    "caption": Captions(
+        (Candidate("A dog runs.", -2.0, 4), Candidate("A cat sits.", -3.0, 4)),
+    ),
+    "detection": Detections((Detection("dog", 0.9, SOMEWHERE), Detection("cat", 0.2, SOMEWHERE))),
+}
+LABELS = {
+    "classification": ("smiling", "sunglasses"),
+    "caption": (),
+    "detection": ("dog", "cat"),
+}
+FEATURES = {"classification": "attributes", "caption": "captions", "detection": "objects"}
+
+
+def manifest_fields(task: str = "detection", **changes: Any) -> dict[str, Any]:
+    """A manifest that says all it must, as JSON holds it."""
+    labels = LABELS[task]
+    fields = {
+        "schema": 1,
+        "name": FEATURES[task],
+        "version": "1.2.3",
+        "task": task,
+        "feature": FEATURES[task],
+        "summary": "A model that tests made up.",
+        "runtime": "onnxruntime",
+        "artifacts": {"network": {"path": "network.onnx", "sha256": SHA256, "bytes": 1}},
+        "preprocessing": {
+            "width": 32,
+            "height": 32,
+            "resize": "squash",
+            "layout": "NCHW",
+            "mean": [0, 0, 0],
+            "std": [255, 255, 255],
+        },
+        "max_side": 64,
+        "labels": [{"id": label, "name": label.capitalize()} for label in labels],
+        "threshold_sets": {"default": {"*": 0.5}, "strict": {"*": 0.8}} if labels else {},
+        "license": {"id": "CC0-1.0", "text": "Free for all.", "commercial_use": True},
+        "provenance": {"sources": ["nowhere"], "command": "none"},
+        "golden": {
+            "cases": [
+                {
+                    "photo": "photo.png",
+                    "photo_sha256": SHA256,
+                    "expected": "expected.json",
+                    "expected_sha256": SHA256,
+                }
+            ]
+        },
+    }
+    return fields | changes
+
+
+def fake_package(task: str = "detection", **changes: Any) -> Package:
+    """A package that was never on disk."""
+    manifest = Manifest.model_validate(manifest_fields(task, **changes))
+    return Package(Path("/nowhere"), manifest, SHA256)
+
+
+class FakeModel:
+    """Answers every photo with the prediction of its task, or as told.
+
+    `gate`: predicting waits until it is set. `broken`: predicting raises it. `refuses`: photos for
+    which it says True get a ModelError, alone.
+    """
+
+    def __init__(
+        self,
+        task: str = "detection",
+        *,
+        gate: threading.Event | None = None,
+        broken: Exception | None = None,
+        refuses: Callable[[Pixels], bool] = lambda _: False,
+    ) -> None:
+        self.package = fake_package(task)
+        self.max_side = self.package.manifest.max_side
+        self.batches: list[tuple[Pixels, ...]] = []
+        self.began = threading.Event()
+        self.closed = False
+        self._prediction: Any = PREDICTIONS[task]
+        self._gate = gate
+        self._broken = broken
+        self._refuses = refuses
+
+    @property
+    def seen(self) -> list[Pixels]:
+        """Every photo that was predicted, in order."""
+        return [photo for batch in self.batches for photo in batch]
+
+    def predict(self, batch: Sequence[Pixels]) -> tuple[Any, ...]:
+        """As the class says."""
+        self.batches.append(tuple(batch))
+        self.began.set()
+        if self._gate is not None:
+            self._gate.wait()
+        if self._broken is not None:
+            raise self._broken
+        return tuple(
+            ModelError("refused") if self._refuses(photo) else self._prediction for photo in batch
+        )
+
+    def close(self) -> None:
+        """Notes that it was closed."""
+        self.closed = True
