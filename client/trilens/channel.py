@@ -1,0 +1,60 @@
+"""The published client settings: how a client should talk to Trilens, in any language, and why."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import grpc
+
+DEFAULT_SERVER: Final = "127.0.0.1:50051"
+
+# Servers take photos of up to 20 MiB unless told otherwise. A message is a little larger than its
+# photo, and one byte too many should get the server's explanation, not the transport's.
+MAX_MESSAGE_BYTES: Final = 32 * 2**20
+
+# Retries only UNAVAILABLE: no server did the work, so asking again costs nobody anything.
+# DEADLINE_EXCEEDED is never retried, since the caller's time is over, and RESOURCE_EXHAUSTED
+# neither, since a full server needs fewer calls. The budget keeps an outage from being multiplied:
+# each failure takes one of 100 tokens, each success gives 0.1 back, below half nothing is retried.
+# round_robin lets a retry meet another server than the one that was just unavailable.
+SERVICE_CONFIG: Final = files("trilens").joinpath("service_config.json").read_text("utf-8")
+
+Options = tuple[tuple[str, str | int], ...]
+
+
+def options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
+    """Channel arguments for messages of up to `max_message_bytes`, the service config included."""
+    return (
+        ("grpc.service_config", SERVICE_CONFIG),
+        # gRPC never retries a call whose message exceeds this, and it starts at 256 KiB: without
+        # this line no ordinary photo is ever retried, whatever the service config says.
+        ("grpc.per_rpc_retry_buffer_size", max_message_bytes),
+        # Refused here instead of after an upload that the server would throw away.
+        ("grpc.max_send_message_length", max_message_bytes),
+        # Starts at 4 MiB, which the answer to a large batch may exceed.
+        ("grpc.max_receive_message_length", max_message_bytes),
+        # A host that vanishes sends no goodbye. With keepalive on, the kernel gives up on bytes
+        # that nobody acknowledged for 10 s, instead of a quarter of an hour. Pings go out during
+        # calls only: servers close connections that are pinged while idle.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 0),
+        # Starts at 30 s: for that long a client would keep addresses of pods that are gone, and
+        # not see those that were added.
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+        # Starts at 120 s: after an outage a client would stay away for two minutes longer.
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+    )
+
+
+def credentials(
+    *, tls: bool = False, root_certificates: Path | str | None = None
+) -> grpc.ChannelCredentials | None:
+    """TLS credentials, or None for plaintext.
+
+    `root_certificates` is a PEM file that the server's certificate is checked against, and implies
+    TLS; `tls` alone checks against gRPC's own roots. Raises OSError if the file cannot be read.
+    """
+    if root_certificates is not None:
+        return grpc.ssl_channel_credentials(Path(root_certificates).read_bytes())
+    return grpc.ssl_channel_credentials() if tls else None

@@ -1,0 +1,82 @@
+"""From `--feature`, `--required` and `--threshold` to the features of a request."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import click
+
+from trilens import request
+from trilens.client import Client
+from trilens.v1 import analysis_pb2 as pb
+from trilens.v1 import classifier_pb2, detector_pb2, model_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A threshold in [0, 1] for one label; for every label if that is empty."""
+
+    label: str
+    value: float
+
+
+def threshold_of(text: str) -> Threshold:
+    """Reads LABEL=VALUE or VALUE; raises click.BadParameter for anything else."""
+    label, _, number = text.rpartition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither LABEL=VALUE nor VALUE") from None
+    if not 0 <= value <= 1:
+        raise click.BadParameter(f"{number} is not between 0 and 1")
+    return Threshold(label, value)
+
+
+def ask_for(
+    client: Client, names: Sequence[str], required: Sequence[str], thresholds: Sequence[Threshold]
+) -> tuple[pb.FeatureRequest, ...] | None:
+    """The features to ask for, None for the deployment's default set.
+
+    Asks the server for its labels only if a threshold is given. Raises click.UsageError for a
+    label that no feature has, and grpc.RpcError.
+    """
+    if not thresholds:
+        return request.choose(names, required) if names else None
+    capabilities = client.capabilities()
+    chosen = request.choose(names or request.defaults(capabilities), required)
+    known = {info.feature: info for info in capabilities.features}
+    for threshold in thresholds:
+        _apply(threshold, chosen, known)
+    return chosen
+
+
+def _apply(
+    threshold: Threshold, chosen: Iterable[pb.FeatureRequest], known: dict[str, pb.FeatureInfo]
+) -> None:
+    found = False
+    for feature in chosen:
+        info = known.get(feature.feature, pb.FeatureInfo())
+        options = _options(feature, info.task)
+        if options is None:
+            continue
+        if not threshold.label:
+            options.score_threshold = threshold.value
+        elif any(label.id == threshold.label for label in info.model.labels):
+            options.label_thresholds[threshold.label] = threshold.value
+        else:
+            continue
+        found = True
+    if not found:
+        what = f"the label {threshold.label!r}" if threshold.label else "labels"
+        raise click.UsageError(
+            f"no feature asked for has {what}; `trilens models show FEATURE` lists them"
+        )
+
+
+def _options(
+    feature: pb.FeatureRequest, task: model_pb2.Task
+) -> classifier_pb2.ClassificationOptions | detector_pb2.DetectionOptions | None:
+    if task == model_pb2.TASK_CLASSIFICATION:
+        return feature.classification
+    if task == model_pb2.TASK_DETECTION:
+        return feature.detection
+    return None

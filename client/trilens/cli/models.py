@@ -1,0 +1,144 @@
+"""`trilens models`: what a server can do, as tables."""
+
+import json
+from collections.abc import Iterator
+
+import grpc
+from rich import box
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from trilens.cli.exits import EXIT_FULL
+from trilens.cli.lines import as_json as to_json
+from trilens.cli.terminal import Failure, Terminal, readable, trouble
+from trilens.client import Client
+from trilens.v1 import analysis_pb2 as pb
+from trilens.v1 import model_pb2
+
+_HEADINGS = (
+    "feature",
+    "task",
+    "model",
+    "version",
+    "runtime",
+    "licence",
+    "commercial use",
+    "by default",
+)
+_TASKS = {
+    model_pb2.TASK_CLASSIFICATION: "classification",
+    model_pb2.TASK_CAPTION: "caption",
+    model_pb2.TASK_DETECTION: "detection",
+}
+
+
+def list_models(client: Client, server: str, *, as_json: bool) -> int:
+    """Writes a table of the server's features and their models."""
+    features = _features(client, server)
+    terminal = Terminal()
+    if as_json:
+        for info in features:
+            terminal.line(json.dumps(to_json(info)))
+        return EXIT_FULL
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in _HEADINGS:
+        table.add_column(heading)
+    for info in features:
+        table.add_row(*_row(info))
+    terminal.show(table)
+    return EXIT_FULL
+
+
+def show_model(client: Client, server: str, name: str, *, as_json: bool) -> int:
+    """Writes everything about one model, found by its own name or its feature's."""
+    features = _features(client, server)
+    found = [info for info in features if name in (info.feature, info.model.ref.name)]
+    if not found:
+        names = ", ".join(info.feature for info in features)
+        raise Failure(f"{server} has no model {name!r}; it has {names}")
+    terminal = Terminal()
+    for info in found:
+        if as_json:
+            terminal.line(json.dumps(to_json(info)))
+        elif not info.HasField("model"):
+            raise Failure(f"{info.feature}: its model is not ready")
+        else:
+            terminal.show(Group(*_everything(info)))
+    return EXIT_FULL
+
+
+def _features(client: Client, server: str) -> tuple[pb.FeatureInfo, ...]:
+    try:
+        return tuple(client.capabilities().features)
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            raise Failure(trouble(error, server)) from error
+    try:
+        # No gateway, but perhaps the service of a single model.
+        model = client.model()
+    except grpc.RpcError as error:
+        raise Failure(trouble(error, server)) from error
+    return (
+        pb.FeatureInfo(feature=model.feature, task=model.task, on_by_default=True, model=model),
+    )
+
+
+def _row(info: pb.FeatureInfo) -> Iterator[RenderableType]:
+    model = info.model
+    yield readable(info.feature)
+    yield _TASKS.get(info.task, f"task {info.task}")
+    if info.HasField("model"):
+        yield readable(model.ref.name)
+        yield readable(model.ref.version)
+        yield readable(model.runtime)
+        yield readable(model.license.id)
+        yield "yes" if model.license.commercial_use else Text("no", "bold yellow")
+    else:
+        yield Text("not ready", "yellow")
+        yield from ("", "", "", "")
+    yield "yes" if info.on_by_default else "no"
+
+
+def _licence(licence: model_pb2.License) -> Text:
+    name = readable(licence.id) or "unknown"
+    if licence.commercial_use:
+        return Text(name)
+    return Text.assemble(name, (" (no commercial use)", "bold yellow"))
+
+
+def _everything(info: pb.FeatureInfo) -> Iterator[RenderableType]:
+    model = info.model
+    yield Text.assemble((f"{model.ref.name} {model.ref.version}", "bold"), f"  {model.summary}")
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="cyan", no_wrap=True)
+    facts.add_column()
+    facts.add_row("feature", f"{info.feature} ({_TASKS.get(info.task, info.task)})")
+    facts.add_row("runtime", model.runtime)
+    facts.add_row("digest", model.ref.digest)
+    facts.add_row("makes use of", f"photos of up to {model.max_side} pixels on the longest side")
+    facts.add_row("licence", _licence(model.license))
+    facts.add_row("", model.license.text)
+    yield facts
+    if model.metrics:
+        yield _metrics(model)
+    if model.labels:
+        yield Text(f"\nlabels, with the thresholds of {model.ref.threshold_set!r}", "bold")
+        yield Columns(
+            [f"{label.id} {label.threshold:.2g}" for label in model.labels],
+            padding=(0, 2),
+            column_first=True,
+        )
+
+
+def _metrics(model: model_pb2.Model) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("measured")
+    table.add_column("value", justify="right")
+    table.add_column("on")
+    table.add_column("examples", justify="right")
+    for metric in model.metrics:
+        on = f"{metric.dataset} ({metric.split})"
+        table.add_row(metric.name, f"{metric.value:.4g}", on, str(metric.count))
+    return table

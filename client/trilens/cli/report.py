@@ -1,0 +1,118 @@
+"""One photo's answer for people: what was seen, feature by feature."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from trilens.cli.terminal import readable
+from trilens.errors import explain
+from trilens.v1 import analysis_pb2 as pb
+from trilens.v1 import classifier_pb2, detector_pb2
+
+_MOST_SCORES_LISTED = 4
+STATES = {
+    pb.STATE_TIMED_OUT: "timed out",
+    pb.STATE_SHED: "shed",
+    pb.STATE_FAILED: "failed",
+    pb.STATE_SKIPPED: "skipped",
+}
+
+
+def answered(name: str, response: pb.AnalyzeImageResponse, seconds: float) -> RenderableType:
+    """An answered photo: a heading, then a row per feature with its model and times."""
+    image = response.image
+    heading = Text.assemble(
+        (readable(name), "bold"),
+        (f"  {image.width} x {image.height} {image.format}  {milliseconds(seconds)}", "dim"),
+    )
+    if response.lane and response.lane != "stable":
+        heading.append(f"  {response.lane}", "yellow")
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(no_wrap=True, style="cyan")
+    rows.add_column()
+    rows.add_column(no_wrap=True, style="dim")
+    for feature, outcome in sorted(response.outcomes.items()):
+        rows.add_row(feature, _answer(outcome), _ran(feature, outcome))
+    return Group(heading, Padding(rows, (0, 0, 1, 2)))
+
+
+def failed(name: str, why: str) -> RenderableType:
+    """A photo without an answer."""
+    reason = Text(readable(why), "red")
+    return Group(Text(readable(name), "bold"), Padding(reason, (0, 0, 1, 2)))
+
+
+def milliseconds(seconds: float) -> str:
+    """A duration as people read it at a glance."""
+    return f"{seconds * 1000:.0f} ms"
+
+
+def percent(score: float) -> str:
+    """A probability as people read it at a glance."""
+    return f"{score:.0%}".replace("%", " %")
+
+
+def _ran(feature: str, outcome: pb.FeatureOutcome) -> str:
+    if outcome.state != pb.STATE_OK:
+        return milliseconds(outcome.total_seconds)
+    model, timings = outcome.model, outcome.timings
+    name = "" if model.name == feature else f"{readable(model.name)} "
+    shared = f", batch of {timings.batch_size}" if timings.batch_size > 1 else ""
+    spent = f"{milliseconds(timings.infer_seconds)} + {milliseconds(timings.queue_seconds)} queue"
+    return f"{name}{readable(model.version)}  {spent}{shared}"
+
+
+def _answer(outcome: pb.FeatureOutcome) -> RenderableType:
+    if outcome.state != pb.STATE_OK:
+        state = STATES.get(outcome.state, f"state {outcome.state}")
+        return Text(f"{state}: {readable(str(explain(outcome.status)))}", "yellow")
+    result = outcome.WhichOneof("result")
+    if result == "classification":
+        return Group(*_faces(outcome.classification))
+    if result == "caption":
+        return Text(readable(outcome.caption.text) or "no sentence")
+    if result == "detection":
+        return _objects(outcome.detection.objects)
+    return Text("answered, with a result that this version of the client cannot show", "yellow")
+
+
+def _faces(classification: classifier_pb2.Classification) -> Iterator[Text]:
+    if not classification.faces:
+        yield _labels(classification.labels) if classification.labels else Text("no faces")
+    for number, face in enumerate(classification.faces, start=1):
+        yield Text(f"face {number} ({percent(face.confidence)}): ") + _labels(face.labels)
+
+
+def _labels(labels: Iterable[classifier_pb2.LabelScore]) -> Text:
+    return Text(", ").join(_label(label) for label in labels)
+
+
+def _label(label: classifier_pb2.LabelScore) -> Text:
+    name, score = readable(label.label), percent(label.score)
+    if label.decision == classifier_pb2.DECISION_PRESENT:
+        return Text(f"{name} {score}", "bold green")
+    if label.decision == classifier_pb2.DECISION_UNCERTAIN:
+        return Text(f"maybe {name} {score}", "yellow")
+    return Text(f"not {name} {score}", "dim")
+
+
+def _objects(objects: Iterable[detector_pb2.DetectedObject]) -> Text:
+    scores: dict[str, list[float]] = {}
+    for found in objects:  # best first, and so are the labels then
+        scores.setdefault(found.label, []).append(found.score)
+    if not scores:
+        return Text("no objects")
+    return Text(", ").join(Text(_counted(label, of_it)) for label, of_it in scores.items())
+
+
+def _counted(label: str, scores: Sequence[float]) -> str:
+    if len(scores) == 1:
+        return f"{readable(label)} {percent(scores[0])}"
+    if len(scores) <= _MOST_SCORES_LISTED:
+        listed = ", ".join(map(percent, scores))
+    else:
+        listed = f"{percent(scores[0])} to {percent(scores[-1])}"
+    return f"{len(scores)} x {readable(label)} ({listed})"

@@ -1,0 +1,92 @@
+"""What the command writes to: results to stdout, everything else to stderr."""
+
+import os
+
+import click
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from trilens.cli.exits import EXIT_FAILED
+from trilens.errors import explain
+
+# Without a terminal there is no width to keep to; this is about what a log viewer shows.
+_WIDTH_OF_A_PIPE = 120
+
+
+class Failure(click.ClickException):
+    """Ends the command with a message and the exit code for failure."""
+
+    exit_code = EXIT_FAILED
+
+
+class _Stdout(Console):
+    """A console that leaves a broken pipe to the command."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+class Terminal:
+    """Both streams of this process, as they are right now."""
+
+    def __init__(self) -> None:
+        self._out = _Stdout(highlight=False)
+        if not self._out.is_terminal and "COLUMNS" not in os.environ:
+            self._out.width = _WIDTH_OF_A_PIPE
+        self._err = Console(stderr=True, highlight=False)
+
+    def show(self, result: RenderableType) -> None:
+        """Writes a result for people."""
+        if self._out.is_terminal:
+            self._out.print(result)
+            return
+        with self._out.capture() as written:
+            self._out.print(result)
+        # tables fill their last column with spaces, which only a terminal has use for
+        print("\n".join(line.rstrip() for line in written.get().splitlines()), flush=True)
+
+    def line(self, result: str) -> None:
+        """Writes a result for programs: one line, never wrapped."""
+        if self._out.is_terminal:
+            self._out.print(Text(result), soft_wrap=True)
+        else:
+            print(result, flush=True)
+
+    def note(self, text: str) -> None:
+        """Tells the person something that is no result."""
+        self._err.print(Text(text), soft_wrap=True)
+
+    def progress(self, *, shown: bool) -> Progress:
+        """A bar on stderr, only where that is a terminal; gone when it ends."""
+        # Two consoles that share one terminal would write over each other.
+        console = self._out if self._out.is_terminal else self._err
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not (shown and self._err.is_terminal),
+        )
+
+
+def readable(text: str) -> str:
+    """The text without anything that a terminal would obey or cannot show."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def trouble(error: Exception, server: str) -> str:
+    """Why a call failed, and what to do about it."""
+    explanation = explain(error)
+    if explanation.reason == "UNREACHABLE":
+        why = "" if "refused" in explanation.message else f" ({explanation.message})"
+        return f"no server at {server}: start one with `make run` or set --server{why}"
+    return str(explanation)

@@ -1,0 +1,64 @@
+"""From what a caller has at hand, a photo and names of features, to a request message."""
+
+import errno
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from trilens.channel import MAX_MESSAGE_BYTES
+from trilens.v1 import analysis_pb2 as pb
+from trilens.v1 import image_pb2
+
+# An encoded photo as bytes, or the path of a file that holds one.
+Photo: TypeAlias = bytes | Path | str
+# A feature's name, or a FeatureRequest that carries options too.
+Feature: TypeAlias = str | pb.FeatureRequest
+
+
+def read(photo: Photo) -> bytes:
+    """The encoded bytes of a photo.
+
+    Raises OSError if a file cannot be read, or is too large to be sent: such a file is not read.
+    """
+    if isinstance(photo, bytes):
+        return photo
+    path = Path(photo)
+    if path.stat().st_size > MAX_MESSAGE_BYTES:
+        limit = MAX_MESSAGE_BYTES // 2**20
+        raise OSError(errno.EFBIG, f"larger than {limit} MiB, the most that is sent", str(path))
+    return path.read_bytes()
+
+
+def choose(features: Iterable[Feature], required: Collection[str]) -> tuple[pb.FeatureRequest, ...]:
+    """The features to ask for; those that `required` names are marked so, and added if absent."""
+    chosen = {}
+    for feature in features:
+        asked = pb.FeatureRequest()
+        if isinstance(feature, str):
+            asked.feature = feature
+        else:
+            asked.CopyFrom(feature)
+        chosen[asked.feature] = asked
+    for name in required:
+        chosen.setdefault(name, pb.FeatureRequest(feature=name)).required = True
+    return tuple(chosen.values())
+
+
+def defaults(capabilities: pb.GetCapabilitiesResponse) -> tuple[str, ...]:
+    """Names of the features that a request without names gets."""
+    return tuple(info.feature for info in capabilities.features if info.on_by_default)
+
+
+def build(
+    content: bytes,
+    features: Sequence[pb.FeatureRequest],
+    request_id: str = "",
+    affinity_key: str = "",
+) -> pb.AnalyzeImageRequest:
+    """One photo's request."""
+    return pb.AnalyzeImageRequest(
+        image=image_pb2.Image(content=content),
+        features=features,
+        request_id=request_id,
+        affinity_key=affinity_key,
+    )
