@@ -103,9 +103,9 @@ def _model(order: Order, folder: Path) -> tuple[dict[str, Any], Load]:
 
 
 def _facts(order: Order) -> dict[str, Any]:
-    if order.license is None and order.base is None:
+    terms = order.license or (order.base.manifest.license if order.base else None)
+    if terms is None:
         raise InvalidPackage("say under which terms the weights may be used: --license")
-    terms = order.license or order.base.manifest.license
     return {
         "schema": 1,
         "name": order.name,

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 from ultralytics.nn.tasks import DetectionModel
 
-from services.runtimes.ultralytics import for_inference
+from services.runtimes.ultralytics import for_inference, read_checkpoint
 from training.onnx_weights import store_in_half, weights_of
 
 # The names that Ultralytics' own exporter gives, so that its files and ours are read alike.
@@ -46,6 +46,12 @@ def from_onnx(path: Path, labels: tuple[str, ...], architecture: str = "yolov8n.
         raise ValueError(f"{path} is no {architecture}: it has no weights named {missing[:3]}")
     network.load_state_dict({name: torch.from_numpy(stored[name]) for name in wanted})
     return network
+
+
+def export(weights: Path, side: int, path: Path) -> None:
+    """Writes the ONNX file of an Ultralytics checkpoint; raises what `read_checkpoint` raises."""
+    network = read_checkpoint(weights)
+    to_onnx(network, side, path, tuple(network.names.values()))
 
 
 def to_pt(network: nn.Module, path: Path) -> None:

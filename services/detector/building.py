@@ -1,0 +1,101 @@
+"""Detection packages of one's own: what their manifest says, found out from the network."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from services.detector import exported
+from services.detector.model import ARTIFACT, FLOOR, INPUT, LIMIT, OUTPUT, OVERLAP
+from services.package_build import Order, label_fields
+from services.packages import InvalidPackage
+from services.runtimes import RuntimeUnavailable, open_network
+
+SIDE: Final = 640  # what Ultralytics trains and exports for unless told otherwise
+THRESHOLD: Final = 0.3
+
+
+def fields(order: Order, folder: Path) -> dict[str, Any]:
+    """Puts the network's file into `folder` and returns what the manifest says of it.
+
+    Raises InvalidPackage if the network is not one that answers as YOLO does.
+    """
+    source = order.weights[ARTIFACT]
+    if order.as_is and source.suffix != ".onnx":
+        path, runtime, found = _hosted(source, folder, order.side or SIDE)
+    else:
+        path, runtime, found = _onnx(source, folder, order.side or SIDE)
+    width, height = found.width or order.side or SIDE, found.height or order.side or SIDE
+    if order.side not in (None, width):
+        raise InvalidPackage(f"{source} takes {width} pixels only; export it for {order.side}")
+    if found.most > 1:
+        raise InvalidPackage(
+            f"{source} takes exactly {found.most} photos at once; export it with batch=1 or dynamic"
+        )
+    labels = order.labels or found.labels
+    if not labels:
+        raise InvalidPackage(f"{source} does not name its labels: say them with --labels")
+    grey = np.full((1, 3, height, width), 0.5, dtype=np.float32)
+    network = open_network(runtime, path, threads=1)
+    exported.check_answer(source, network.run({found.input: grey})[found.output], len(labels))
+    network.close()
+    return {
+        "runtime": runtime,
+        "artifacts": {ARTIFACT: {"path": path.name}},
+        "preprocessing": {
+            "width": width,
+            "height": height,
+            "resize": "letterbox",
+            "layout": "NCHW",
+            "mean": [0, 0, 0],
+            "std": [255, 255, 255],
+        },
+        "max_side": max(width, height),
+        "batch_sizes": [1] if found.most else [1, 2, 4],
+        "labels": label_fields(labels),
+        "threshold_sets": {"default": {"*": order.threshold or THRESHOLD}},
+        "parameters": {
+            "input": found.input,
+            "output": found.output,
+            "floor": FLOOR,
+            "overlap": OVERLAP,
+            "limit": LIMIT,
+        },
+    }
+
+
+def _hosted(source: Path, folder: Path, side: int) -> tuple[Path, str, exported.Exported]:
+    """A checkpoint that the ultralytics runtime loads as it is."""
+    from services.runtimes.ultralytics import read_checkpoint
+
+    names = read_checkpoint(source).names
+    path = folder / "detector.pt"
+    shutil.copyfile(source, path)
+    found = exported.Exported(INPUT, OUTPUT, side, side, 0, tuple(names.values()))
+    return path, "ultralytics", found
+
+
+def _onnx(source: Path, folder: Path, side: int) -> tuple[Path, str, exported.Exported]:
+    path = folder / "detector.onnx"
+    if source.suffix == ".onnx":
+        shutil.copyfile(source, path)
+    elif source.suffix == ".pt":
+        _export(source, path, side)
+    else:
+        raise InvalidPackage(f"{source}: detectors are packaged from .pt and .onnx files")
+    return path, "onnxruntime", exported.read(path)
+
+
+def _export(source: Path, path: Path, side: int) -> None:
+    try:
+        from training.yolo import export
+    except ImportError as missing:
+        raise RuntimeUnavailable(
+            f"a .pt becomes ONNX only with the training environment ({missing}): "
+            "pip install -r requirements/training.txt; "
+            "or give the .onnx that `yolo export format=onnx` writes"
+        ) from missing
+    export(source, side, path)

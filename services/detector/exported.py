@@ -1,0 +1,116 @@
+"""Other people's detection networks: what an ONNX file says of itself, whether it can serve."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from services.packages import InvalidPackage
+
+_EXPORT: Final = "export it as Ultralytics does: yolo export model=best.pt format=onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A detection network in an ONNX file."""
+
+    input: str
+    output: str
+    width: int  # of the input, in pixels; 0 where any will do
+    height: int
+    most: int  # photos at once; 0 where any number will do
+    labels: tuple[str, ...]  # empty where the file does not say
+
+
+def read(path: Path) -> Exported:
+    """Reads an ONNX file; InvalidPackage if its inputs and outputs are not a YOLO detector's."""
+    try:
+        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise InvalidPackage(
+            f"{path} is no ONNX file that ONNX Runtime can load: {error}"
+        ) from error
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise InvalidPackage(
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs, where a detector has "
+            f"one each; {_EXPORT}"
+        )
+    if inputs[0].type != "tensor(float)":
+        raise InvalidPackage(
+            f"{path} takes {inputs[0].type}, not tensor(float); export it without half=True, "
+            "int8=True"
+        )
+    shape = [size if isinstance(size, int) else 0 for size in inputs[0].shape]
+    if len(shape) != 4 or shape[1] not in (0, 3):
+        raise InvalidPackage(
+            f"{path} takes photos of shape {inputs[0].shape}, not (batch, 3, height, width)"
+        )
+    said = session.get_modelmeta().custom_metadata_map
+    return Exported(
+        input=inputs[0].name,
+        output=outputs[0].name,
+        width=shape[3],
+        height=shape[2],
+        most=shape[0],
+        labels=_names(path, said.get("names", "")),
+    )
+
+
+def check_answer(path: Path, raw: NDArray[np.float32], labels: int) -> None:
+    """Raises InvalidPackage if a network's answer to a photo is read otherwise than YOLO's is."""
+    rows = 4 + labels
+    shape = raw.shape
+    if len(shape) == 3 and shape[2] == 6 and shape[1] <= 1000:
+        raise InvalidPackage(
+            f"{path} answers {shape}: it suppresses overlapping boxes itself; export it with "
+            "nms=False end2end=False"
+        )
+    if len(shape) == 3 and shape[2] in (rows, rows + 1) and shape[1] > shape[2]:
+        raise InvalidPackage(
+            f"{path} answers {shape}, boxes first, as YOLOv5 and others do; wanted is "
+            f"(1, {rows}, boxes); {_EXPORT}"
+        )
+    if len(shape) != 3 or shape[1] != rows:
+        raise InvalidPackage(
+            f"{path} answers {shape}; wanted is (1, {rows}, boxes): four box rows and a score "
+            f"for each of {labels} labels"
+        )
+    _check_values(path, raw[0])
+
+
+def _check_values(path: Path, raw: NDArray[np.float32]) -> None:
+    boxes, scores = raw[:4], raw[4:]
+    if not np.isfinite(raw).all():
+        raise InvalidPackage(f"{path} answers numbers that are not finite")
+    if scores.min() < 0 or scores.max() > 1:
+        raise InvalidPackage(
+            f"{path} answers scores from {scores.min():.2f} to {scores.max():.2f}; wanted are "
+            "probabilities: its last layer must be a sigmoid"
+        )
+    if boxes.max() <= 2:
+        raise InvalidPackage(f"{path} answers boxes as fractions; wanted are pixels of the input")
+    # A centre on the right half has a width below it in any sane box; corners never do.
+    if (boxes[2] >= boxes[0]).all() and (boxes[3] >= boxes[1]).all():
+        raise InvalidPackage(
+            f"{path} answers boxes as two corners; wanted are centre, width and height"
+        )
+
+
+def _names(path: Path, text: str) -> tuple[str, ...]:
+    """Ultralytics' `names`: a dict of Python, by place."""
+    if not text:
+        return ()
+    try:
+        names = ast.literal_eval(text)
+        return tuple(str(names[place]) for place in range(len(names)))
+    except (ValueError, SyntaxError, KeyError, TypeError):
+        raise InvalidPackage(
+            f"{path}: its metadata's names are not readable: {text[:80]}"
+        ) from None

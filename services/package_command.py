@@ -1,0 +1,153 @@
+"""`python -m services.packages build`: one's own model as a package, in one command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from services.manifest import License, Task
+from services.package_build import Order, build
+from services.packages import InvalidPackage, Package, open_package
+from services.runtimes import RuntimeUnavailable
+
+# The artefact that `--weights FILE` means where no key is said.
+MAIN: Final = {Task.DETECTION: "detector", Task.CLASSIFICATION: "attributes"}
+SERVICE: Final = {
+    Task.DETECTION: "detector",
+    Task.CLASSIFICATION: "classifier",
+    Task.CAPTION: "captioner",
+}
+PHOTOS: Final = ("astronaut.jpg", "cat.jpg", "coffee.jpg")
+
+_File = click.Path(path_type=Path, exists=True, dir_okay=False)
+_Folder = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command("build")
+@click.option("--task", type=click.Choice([task.value for task in Task]), required=True)
+@click.option(
+    "--weights",
+    multiple=True,
+    required=True,
+    metavar="[KEY=]FILE",
+    help=".onnx, .pt or .keras; more than once, with keys, for models of several networks.",
+)
+@click.option("--name", required=True, help="The model's name, which is its feature's too.")
+@click.option("--version", required=True, help="Like 1.0.0.")
+@click.option("--labels", help="Comma-separated, or a file with one a line; default: the model's.")
+@click.option("--size", type=int, help="Side of the network's input in pixels; default: its own.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Of every label.")
+@click.option("--photo", type=_File, multiple=True, help="For the self-test; default: samples.")
+@click.option("--license", "terms", metavar="ID[: TEXT]", help='Like "AGPL-3.0-only".')
+@click.option("--commercial-use", is_flag=True, help="The terms allow it without an agreement.")
+@click.option("--summary", help="What it does, in a sentence.")
+@click.option("--source", multiple=True, help="What it was trained on; default: the files' names.")
+@click.option("--base", type=_Folder, help="A package that says whatever these options do not.")
+@click.option("--as-is", is_flag=True, help="Serve the .pt itself, with the ultralytics runtime.")
+@click.option("--output", type=_Folder, default=Path("models"), show_default=True)
+def command(
+    *,
+    task: str,
+    weights: tuple[str, ...],
+    name: str,
+    version: str,
+    labels: str | None,
+    size: int | None,
+    threshold: float | None,
+    photo: tuple[Path, ...],
+    terms: str | None,
+    commercial_use: bool,
+    summary: str | None,
+    source: tuple[str, ...],
+    base: Path | None,
+    as_is: bool,
+    output: Path,
+) -> None:
+    """Packages a model: converts it, runs it on photos, records what it answers."""
+    files = _files(Task(task), weights)
+    order = Order(
+        task=Task(task),
+        weights=files,
+        name=name,
+        version=version,
+        summary=summary or f"{name}: a {task} model",
+        license=_license(terms, commercial_use=commercial_use),
+        sources=source or tuple(file.name for file in files.values()),
+        command=shlex.join(["python", "-m", "services.packages", *sys.argv[1:]]),
+        photos=photo or tuple(Path("tests/photos") / sample for sample in PHOTOS),
+        labels=_labels(labels),
+        side=size,
+        threshold=threshold,
+        as_is=as_is,
+        base=open_package(base) if base else None,
+    )
+    try:
+        package = build(order, output / name / version)
+    except (InvalidPackage, RuntimeUnavailable, ValueError, OSError) as problem:
+        raise click.ClickException(str(problem)) from problem
+    _tell(package)
+
+
+def _files(task: Task, weights: tuple[str, ...]) -> Mapping[str, Path]:
+    files = {}
+    for text in weights:
+        key, _, file = text.rpartition("=")
+        if not key and task not in MAIN:
+            raise click.UsageError("a caption model has several networks: --weights KEY=FILE")
+        files[key or MAIN[task]] = Path(file)
+    if missing := [str(file) for file in files.values() if not file.is_file()]:
+        raise click.UsageError(f"no such file: {', '.join(missing)}")
+    return files
+
+
+def _license(terms: str | None, *, commercial_use: bool) -> License | None:
+    if terms is None:
+        return None
+    spdx, _, text = terms.partition(":")
+    return License(id=spdx, text=text.strip() or f"Under {spdx}.", commercial_use=commercial_use)
+
+
+def _labels(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    file = Path(text)
+    names = file.read_text().splitlines() if file.is_file() else text.split(",")
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def _tell(package: Package) -> None:
+    manifest = package.manifest
+    shape = manifest.preprocessing
+    click.echo(f"wrote {package.path}: {manifest.summary}")
+    click.echo(f"  input     {shape.width} x {shape.height} pixels, {shape.resize}")
+    click.echo(f"  runtime   {manifest.runtime}, batches of {manifest.batch_sizes}")
+    names = [label.id for label in manifest.labels]
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    click.echo(f"  labels    {len(names)}: {', '.join(names[:8])}{more}")
+    for case in manifest.golden.cases:
+        answer = json.loads((package.path / case.expected).read_text())
+        click.echo(f"  {Path(case.photo).stem:<9} {_best(answer)}")
+    click.echo(
+        "\nThe answers above are from now on what must come out of it: look whether they are right."
+        f"\nSay in {package.path / 'card.md'} how good the model is. Then:\n\n"
+        f"  python -m services.packages verify {package.path}\n"
+        f"  TRILENS_MODEL={package.path} python -m services.{SERVICE[manifest.task]}\n"
+    )
+
+
+def _best(answer: Any) -> str:
+    """The best few of a prediction, whatever its task: their label or text, and their score."""
+    found = next(value for value in reversed(answer.values()) if isinstance(value, list))
+    return (
+        ", ".join(
+            f"{one['label']} {one['score']:.2f}" if "label" in one else one["text"]
+            for one in found[:4]
+        )
+        or "nothing"
+    )

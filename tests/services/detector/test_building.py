@@ -1,0 +1,209 @@
+"""Detection networks of one's own: what is found out from the file, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
+
+from services.detector.model import load
+from services.package_command import command
+from services.packages import open_package
+from services.selftest import check
+
+ROOT = Path(__file__).parents[3]
+
+# Two anchors of a network that sees nothing but its own weights: centre, width, height, 2 scores.
+SOUND = np.array(
+    [[100, 300], [80, 60], [40, 20], [30, 50], [0.9, 0.1], [0.02, 0.7]], dtype=np.float32
+)
+
+
+def write_network(
+    path,
+    answer=SOUND,
+    shape=("batch", 3, 320, 320),
+    kind=TensorProto.FLOAT,
+    names=("cat", "traffic light"),
+    outputs=1,
+):
+    """An ONNX file that answers every photo with `answer`, whatever is on it."""
+    zero = numpy_helper.from_array(np.zeros((), dtype=np.float32), "zero")
+    constant = numpy_helper.from_array(answer[None], "answer")
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats"], ["mean"], keepdims=0, axes=[1, 2, 3]),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Unsqueeze", ["nothing", "axes"], ["spread"]),
+        *(
+            helper.make_node("Add", ["spread", "answer"], [f"boxes{number}"])
+            for number in range(outputs)
+        ),
+    ]
+    axes = numpy_helper.from_array(np.array([1, 2], dtype=np.int64), "axes")
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [helper.make_tensor_value_info("pixels", kind, shape)],
+        [
+            helper.make_tensor_value_info(f"boxes{number}", TensorProto.FLOAT, None)
+            for number in range(outputs)
+        ],
+        [zero, constant, axes],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if names:
+        helper.set_model_props(model, {"names": repr(dict(enumerate(names)))})
+    onnx.save(model, path)
+    return path
+
+
+def run(tmp_path, weights, *options):
+    arguments = ["--task", "detection", "--weights", str(weights), "--name", "mine"]
+    arguments += ["--version", "2.0.0", "--license", "MIT: Do as you like.", *options]
+    arguments += ["--photo", str(ROOT / "tests/photos/cat.jpg"), "--output", str(tmp_path / "out")]
+    return CliRunner().invoke(command, arguments)
+
+
+def built(tmp_path, weights, *options):
+    result = run(tmp_path, weights, *options)
+    assert result.exit_code == 0, result.output
+    return open_package(tmp_path / "out" / "mine" / "2.0.0")
+
+
+def refusal(tmp_path, weights, *options):
+    result = run(tmp_path, weights, *options)
+    assert result.exit_code == 1
+    assert not (tmp_path / "out" / "mine" / "2.0.0").exists()
+    return result.output
+
+
+def test_an_onnx_file_becomes_a_package_that_passes_its_self_test(tmp_path):
+    package = built(tmp_path, write_network(tmp_path / "best.onnx"))
+
+    check(load(package))
+    assert package.manifest.feature == "mine"
+    assert package.manifest.license.text == "Do as you like."
+    assert (package.path / "card.md").is_file()
+
+
+def test_labels_size_and_names_of_inputs_come_from_the_file(tmp_path):
+    weights = write_network(tmp_path / "best.onnx", shape=("batch", 3, 192, 256))
+
+    manifest = built(tmp_path, weights).manifest
+
+    assert [label.id for label in manifest.labels] == ["cat", "traffic_light"]
+    assert (manifest.preprocessing.width, manifest.preprocessing.height) == (256, 192)
+    assert manifest.max_side == 256
+    assert manifest.batch_sizes == (1, 2, 4)
+
+
+def test_the_recorded_answer_is_the_networks(tmp_path):
+    package = built(tmp_path, write_network(tmp_path / "best.onnx"))
+
+    boxes = json.loads((package.path / "golden" / "cat.json").read_text())["boxes"]
+
+    assert [(box["label"], round(box["score"], 3)) for box in boxes] == [
+        ("cat", 0.9),
+        ("traffic_light", 0.7),
+        ("cat", 0.1),
+        ("traffic_light", 0.02),
+    ]
+
+
+def test_a_network_for_one_photo_at_once_serves_batches_one_by_one(tmp_path):
+    weights = write_network(tmp_path / "best.onnx", shape=(1, 3, 320, 320))
+
+    assert built(tmp_path, weights).manifest.batch_sizes == (1,)
+
+
+def test_labels_and_threshold_may_be_said(tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("helmet\nsafety vest\n")
+    weights = write_network(tmp_path / "best.onnx", names=())
+
+    manifest = built(tmp_path, weights, "--labels", str(names), "--threshold", "0.55").manifest
+
+    assert [label.name for label in manifest.labels] == ["helmet", "safety vest"]
+    assert manifest.thresholds() == {"helmet": 0.55, "safety_vest": 0.55}
+
+
+def test_a_network_of_any_size_is_built_for_the_size_that_is_said(tmp_path):
+    weights = write_network(tmp_path / "best.onnx", shape=("batch", 3, "height", "width"))
+
+    assert built(tmp_path, weights, "--size", "416").manifest.preprocessing.width == 416
+
+
+CORNERS = SOUND.copy()
+CORNERS[2:4] = CORNERS[:2] + 20
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"names": ()}, "does not name its labels: say them with --labels"),
+        ({"answer": SOUND.T.repeat(1000, axis=0)}, "boxes first"),
+        ({"answer": np.zeros((300, 6), np.float32)}, "it suppresses overlapping boxes itself"),
+        ({"answer": np.zeros((7, 99), np.float32)}, "wanted is (1, 6, boxes)"),
+        ({"answer": SOUND * np.float32([[1]] * 4 + [[-5]] * 2)}, "wanted are probabilities"),
+        ({"answer": SOUND / np.float32([[320]] * 4 + [[1]] * 2)}, "boxes as fractions"),
+        ({"answer": CORNERS}, "boxes as two corners"),
+        ({"answer": SOUND * np.float32("nan")}, "not finite"),
+        ({"shape": ("batch", 320, 320, 3)}, "not (batch, 3, height, width)"),
+        ({"shape": (8, 3, 320, 320)}, "takes exactly 8 photos at once"),
+        ({"kind": TensorProto.FLOAT16}, "takes tensor(float16)"),
+        ({"outputs": 3}, "1 inputs and 3 outputs"),
+    ],
+)
+def test_other_conventions_are_refused_with_what_is_wrong(tmp_path, made, words):
+    weights = write_network(tmp_path / "best.onnx", **made)
+
+    assert words in refusal(tmp_path, weights)
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path):
+    (tmp_path / "best.onnx").write_bytes(b"not a network")
+
+    assert "is no ONNX file" in refusal(tmp_path, tmp_path / "best.onnx")
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    (tmp_path / "best.tflite").write_bytes(b"")
+
+    assert "from .pt and .onnx files" in refusal(tmp_path, tmp_path / "best.tflite")
+
+
+def test_another_size_than_the_networks_is_refused(tmp_path):
+    weights = write_network(tmp_path / "best.onnx")
+
+    assert "takes 320 pixels only" in refusal(tmp_path, weights, "--size", "640")
+
+
+def test_a_version_is_never_built_twice(tmp_path):
+    weights = write_network(tmp_path / "best.onnx")
+    package = built(tmp_path, weights)
+
+    again = run(tmp_path, weights)
+
+    assert again.exit_code == 1
+    assert "a version never changes" in again.output
+    assert open_package(package.path).digest == package.digest
+
+
+def test_terms_must_be_said(tmp_path):
+    arguments = ["--task", "detection", "--name", "mine", "--version", "1.0.0"]
+    arguments += ["--weights", str(write_network(tmp_path / "best.onnx"))]
+
+    result = CliRunner().invoke(command, [*arguments, "--output", str(tmp_path)])
+
+    assert "--license" in result.output
+
+
+def test_the_answer_says_what_to_do_next(tmp_path):
+    output = run(tmp_path, write_network(tmp_path / "best.onnx")).output
+
+    assert "cat 0.90" in output
+    assert f"python -m services.packages verify {tmp_path / 'out' / 'mine' / '2.0.0'}" in output
