@@ -38,7 +38,7 @@ class ImageLimits:
 
     max_bytes: int = 20 << 20  # of the file
     max_pixels: int = 100_000_000  # of the picture as stored
-    max_unpacked: int = 160 << 20  # bytes a decoder writes on the way to the result
+    max_unpacked: int = 96 << 20  # bytes a decoder writes on the way to the result
     max_frames: int = 1000  # of an animation, although only its first is shown
 
     def check(self, photo: Encoded) -> None:
@@ -113,12 +113,27 @@ def pixels_from_raw(width: int, height: int, rgb: bytes) -> Pixels:
 
 
 def _reduced(samples: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    """Averages down to `max_side`: OpenCV is fast at that for whole factors only.
+
+    So the nearest multiple of the size is interpolated first. That differs from the exact average
+    by 40 dB or more, as much as one bicubic filter from another, and costs a quarter.
+    """
     height, width = samples.shape[:2]
-    scale = max_side / max(width, height)
-    if scale >= 1:
+    ratio = max(width, height) / max_side
+    if ratio <= 1:
         return samples
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), np.uint8)
+    wide, high = max(1, round(width / ratio)), max(1, round(height / ratio))
+    factor = round(ratio)
+    if (wide * factor, high * factor) != (width, height):
+        samples = _resized(samples, wide * factor, high * factor, cv2.INTER_LINEAR)
+    return _resized(samples, wide, high, cv2.INTER_AREA) if factor > 1 else samples
+
+
+def _resized(
+    samples: NDArray[np.uint8], width: int, height: int, interpolation: int
+) -> NDArray[np.uint8]:
+    resized = cv2.resize(samples, (width, height), interpolation=interpolation)
+    return np.asarray(resized, np.uint8)
 
 
 def _upright(samples: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

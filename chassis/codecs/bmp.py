@@ -35,6 +35,6 @@ def inspect(content: bytes) -> Encoded:
         format="bmp",
         width=width,
         height=height,
-        unpacked=width * height * pillow.bytes_per_pixel(1 if bits <= 8 else 3, 8),
+        unpacked=width * height * pillow.bytes_per_pixel(3, 8),
         read=partial(pillow.read, content, "BMP"),
     )

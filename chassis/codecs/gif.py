@@ -44,7 +44,7 @@ def inspect(content: bytes) -> Encoded:
         format="gif",
         width=width,
         height=height,
-        unpacked=2 * width * height * pillow.bytes_per_pixel(1, 8),  # the screen and the frame
+        unpacked=width * height * pillow.bytes_per_pixel(3, 8),
         read=partial(pillow.read, header + control + first + bytes([_TRAILER]), "GIF"),
         frames=frames,
     )

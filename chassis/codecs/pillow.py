@@ -9,12 +9,18 @@ from PIL import Image
 from chassis.codecs.encoded import Samples
 from chassis.errors import InvalidImage
 
+# Every codec states its size first, and the limits that hold are chassis.images.ImageLimits.
+Image.MAX_IMAGE_PIXELS = None
+
 _BAND_PIXELS: Final = 1 << 20
 _GREY_16: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 
 
 def bytes_per_pixel(channels: int, bits: int) -> int:
-    """What Pillow stores for a pixel: three channels take four bytes, one bit takes a byte."""
+    """What Pillow stores for a pixel: three channels take four bytes, one bit takes a byte.
+
+    A palette's index counts as the three channels that it becomes.
+    """
     if channels > 1:
         return 4
     return 2 if bits == 16 else 1
@@ -23,8 +29,8 @@ def bytes_per_pixel(channels: int, bits: int) -> int:
 def read(content: bytes, name: str, max_side: int) -> Samples:
     """The RGB pixels of `content`, which is in the one format Pillow calls `name`.
 
-    Transparent parts show white. The result is reduced by a whole factor where the photo is more
-    than twice as large as `max_side`.
+    Transparent parts show white. The result is averaged down by a whole factor where the photo is
+    four times as large as `max_side` or more.
     """
     try:
         with Image.open(BytesIO(content), formats=[name]) as image:
@@ -42,20 +48,21 @@ def _reduced(image: Image.Image, factor: int) -> Samples:
     rows = max(1, _BAND_PIXELS // (width * factor)) * factor
     bands = []
     for top in range(0, height, rows):
-        band = _rgb(image.crop((0, top, width, min(top + rows, height))))
-        bands.append(np.asarray(band.reduce(factor) if factor > 1 else band))
-    return bands[0] if len(bands) == 1 else np.concatenate(bands)
+        band = _opaque(image.crop((0, top, width, min(top + rows, height))))
+        bands.append(np.asarray((band.reduce(factor) if factor > 1 else band).convert("RGB")))
+    return np.concatenate(bands) if len(bands) > 1 else bands[0]
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _opaque(image: Image.Image) -> Image.Image:
+    """The image in eight bits a channel, grey or RGB, on white."""
     if image.mode in _GREY_16:
         # Scaled, since Pillow's own conversion clips at 255 and shows white.
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise InvalidImage("samples of 32 bits, which have no defined range")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
-        canvas = Image.new("RGBA", layer.size, "white")
-        canvas.alpha_composite(layer)
-        return canvas.convert("RGB")
-    return image.convert("RGB")
+        canvas = Image.new("RGB", layer.size, "white")
+        canvas.paste(layer, mask=layer)
+        return canvas
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")

@@ -13,7 +13,8 @@ from chassis.errors import InvalidImage
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS: Final = 50_000  # 20 MiB in pieces of 400 bytes; encoders write 8 KiB and more
 _MAX_PROFILE_BYTES: Final = 1 << 20
-_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # stored, by colour type
+_PALETTE: Final = 3
 _CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 
 
@@ -35,7 +36,8 @@ def inspect(content: bytes) -> Encoded:
         raise InvalidImage("a damaged PNG: its header is missing or invalid") from None
     if not picture:
         raise InvalidImage("a PNG without a picture")
-    stored = width * height * pillow.bytes_per_pixel(channels, bits)
+    shown = 3 if colour == _PALETTE or b"tRNS" in chunks else channels
+    stored = width * height * pillow.bytes_per_pixel(shown, bits)
     inflated = height * (1 + -(-width * channels * bits // 8))
     return Encoded(
         format="png",

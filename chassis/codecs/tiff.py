@@ -45,8 +45,7 @@ def inspect(content: bytes) -> Encoded:
         format="tiff",
         width=width,
         height=height,
-        # A strip may hold the whole picture: libtiff unpacks it before Pillow copies it.
-        unpacked=2 * width * height * pixel,
+        unpacked=width * height * pixel,
         read=partial(pillow.read, content, "TIFF"),
         orientation=exif.valid(tags.number(_ORIENTATION)),
         profile=tags.value(_PROFILE),

@@ -10,8 +10,9 @@ from chassis.codecs.encoded import Encoded, truncated
 from chassis.errors import InvalidImage
 
 _MAX_CHUNKS: Final = 10_000
-# Pillow decodes every WebP as an animation: two canvases of RGBA, a copy of one, and the image.
-_BYTES_PER_PIXEL: Final = 16
+# Every WebP is decoded as an animation, on two canvases of RGBA. The larger its file, the longer.
+_BYTES_PER_PIXEL: Final = 8
+_BYTES_PER_BYTE: Final = 8
 
 
 def inspect(content: bytes) -> Encoded:
@@ -26,7 +27,7 @@ def inspect(content: bytes) -> Encoded:
         format="webp",
         width=width,
         height=height,
-        unpacked=width * height * _BYTES_PER_PIXEL,
+        unpacked=max(width * height * _BYTES_PER_PIXEL, len(content) * _BYTES_PER_BYTE),
         read=partial(pillow.read, content, "WEBP"),
         frames=max(1, frames),
         orientation=exif.orientation(chunks.get(b"EXIF", b"")),
