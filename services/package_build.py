@@ -19,6 +19,11 @@ from services.selftest import as_json, photo
 
 GOLDEN_SIDE: Final = 320  # longest side of a golden photo, in pixels: small, and enough to differ
 
+_INHERITED: Final = {
+    *("runtime", "artifacts", "preprocessing", "max_side", "batch_sizes", "labels"),
+    *("threshold_sets", "default_threshold_set", "parameters"),
+}
+
 Load = Callable[[Package], Model[Any]]
 
 
@@ -37,6 +42,8 @@ class Order:
     photos: tuple[Path, ...]  # for golden cases
     labels: tuple[str, ...] = ()  # names, in the order of the network's outputs
     side: int | None = None  # of the network's square input, in pixels
+    mean: tuple[float, float, float] | None = None  # per channel of RGB in 0..255
+    std: tuple[float, float, float] | None = None
     threshold: float | None = None
     as_is: bool = False  # serve the trainer's own file instead of an ONNX file made from it
     base: Package | None = None  # whatever the order does not say is as in this package
@@ -93,13 +100,43 @@ def label_fields(names: Sequence[str]) -> list[dict[str, str]]:
     ]
 
 
-def _model(order: Order, folder: Path) -> tuple[dict[str, Any], Load]:
-    # Each task's code is imported by name, as the runtimes are: a serving image holds one.
-    if order.task is Task.DETECTION:
-        from services.detector import building, model
+def inherited(order: Order, folder: Path) -> dict[str, Any]:
+    """Copies the artefacts of `base` that the order does not replace; the manifest for all of it.
 
-        return building.fields(order, folder), model.load
-    raise InvalidPackage(f"{order.task} packages cannot be built yet")
+    Figures and calibration are left behind: they were measured on the other weights. Raises
+    InvalidPackage without a base of the same task.
+    """
+    if order.base is None or order.base.manifest.task is not order.task:
+        raise InvalidPackage(f"a {order.task} model is built on another one's package: --base")
+    manifest = order.base.manifest
+    if unknown := order.weights.keys() - manifest.artifacts.keys():
+        raise InvalidPackage(
+            f"{order.base.path} has no artefact {', '.join(sorted(unknown))}, but "
+            f"{', '.join(manifest.artifacts)}"
+        )
+    for key, artifact in manifest.artifacts.items():
+        if key not in order.weights:
+            (folder / artifact.path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(order.base.file(key), folder / artifact.path)
+    return manifest.model_dump(mode="json", include=_INHERITED)
+
+
+def _model(order: Order, folder: Path) -> tuple[dict[str, Any], Load]:
+    # Each task's code is imported only when asked for, as the runtimes are.
+    if order.task is Task.DETECTION:
+        from services.detector import building as detection
+        from services.detector.model import load as load_detector
+
+        return detection.fields(order, folder), load_detector
+    if order.task is Task.CLASSIFICATION:
+        from services.classifier import building as classification
+        from services.classifier.model import load as load_classifier
+
+        return classification.fields(order, folder), load_classifier
+    from services.captioner import building as caption
+    from services.captioner.model import load as load_captioner
+
+    return caption.fields(order, folder), load_captioner
 
 
 def _facts(order: Order) -> dict[str, Any]:

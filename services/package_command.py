@@ -42,6 +42,8 @@ _Folder = click.Path(path_type=Path, file_okay=False)
 @click.option("--version", required=True, help="Like 1.0.0.")
 @click.option("--labels", help="Comma-separated, or a file with one a line; default: the model's.")
 @click.option("--size", type=int, help="Side of the network's input in pixels; default: its own.")
+@click.option("--mean", type=(float, float, float), help="Of RGB in 0..255: (x - mean) / std.")
+@click.option("--std", type=(float, float, float), help="See --mean.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Of every label.")
 @click.option("--photo", type=_File, multiple=True, help="For the self-test; default: samples.")
 @click.option("--license", "terms", metavar="ID[: TEXT]", help='Like "AGPL-3.0-only".')
@@ -59,6 +61,8 @@ def command(
     version: str,
     labels: str | None,
     size: int | None,
+    mean: tuple[float, float, float] | None,
+    std: tuple[float, float, float] | None,
     threshold: float | None,
     photo: tuple[Path, ...],
     terms: str | None,
@@ -83,6 +87,8 @@ def command(
         photos=photo or tuple(Path("tests/photos") / sample for sample in PHOTOS),
         labels=_labels(labels),
         side=size,
+        mean=mean,
+        std=std,
         threshold=threshold,
         as_is=as_is,
         base=open_package(base) if base else None,

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from services.conversion import to_onnx
 from services.detector import exported
 from services.detector.model import ARTIFACT, FLOOR, INPUT, LIMIT, OUTPUT, OVERLAP
 from services.package_build import Order, label_fields
 from services.packages import InvalidPackage
-from services.runtimes import RuntimeUnavailable, open_network
+from services.runtimes import open_network
 
 SIDE: Final = 640  # what Ultralytics trains and exports for unless told otherwise
 THRESHOLD: Final = 0.3
@@ -50,8 +51,8 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
             "height": height,
             "resize": "letterbox",
             "layout": "NCHW",
-            "mean": [0, 0, 0],
-            "std": [255, 255, 255],
+            "mean": order.mean or (0, 0, 0),
+            "std": order.std or (255, 255, 255),
         },
         "max_side": max(width, height),
         "batch_sizes": [1] if found.most else [1, 2, 4],
@@ -80,22 +81,5 @@ def _hosted(source: Path, folder: Path, side: int) -> tuple[Path, str, exported.
 
 def _onnx(source: Path, folder: Path, side: int) -> tuple[Path, str, exported.Exported]:
     path = folder / "detector.onnx"
-    if source.suffix == ".onnx":
-        shutil.copyfile(source, path)
-    elif source.suffix == ".pt":
-        _export(source, path, side)
-    else:
-        raise InvalidPackage(f"{source}: detectors are packaged from .pt and .onnx files")
+    to_onnx(source, path, side)
     return path, "onnxruntime", exported.read(path)
-
-
-def _export(source: Path, path: Path, side: int) -> None:
-    try:
-        from training.yolo import export
-    except ImportError as missing:
-        raise RuntimeUnavailable(
-            f"a .pt becomes ONNX only with the training environment ({missing}): "
-            "pip install -r requirements/training.txt; "
-            "or give the .onnx that `yolo export format=onnx` writes"
-        ) from missing
-    export(source, side, path)

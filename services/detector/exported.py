@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from services import onnx_file
 from services.packages import InvalidPackage
 
 _EXPORT: Final = "export it as Ultralytics does: yolo export model=best.pt format=onnx"
@@ -30,37 +30,19 @@ class Exported:
 
 def read(path: Path) -> Exported:
     """Reads an ONNX file; InvalidPackage if its inputs and outputs are not a YOLO detector's."""
-    try:
-        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:
+    file = onnx_file.read(path)
+    photos = file.photos()
+    if photos.shape[1] not in (0, 3):
         raise InvalidPackage(
-            f"{path} is no ONNX file that ONNX Runtime can load: {error}"
-        ) from error
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise InvalidPackage(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs, where a detector has "
-            f"one each; {_EXPORT}"
+            f"{path} takes photos of shape {photos.shape}, not (batch, 3, height, width)"
         )
-    if inputs[0].type != "tensor(float)":
+    if len(file.outputs) != 1:
         raise InvalidPackage(
-            f"{path} takes {inputs[0].type}, not tensor(float); export it without half=True, "
-            "int8=True"
+            f"{path} has {len(file.outputs)} outputs, where a detector has one; {_EXPORT}"
         )
-    shape = [size if isinstance(size, int) else 0 for size in inputs[0].shape]
-    if len(shape) != 4 or shape[1] not in (0, 3):
-        raise InvalidPackage(
-            f"{path} takes photos of shape {inputs[0].shape}, not (batch, 3, height, width)"
-        )
-    said = session.get_modelmeta().custom_metadata_map
-    return Exported(
-        input=inputs[0].name,
-        output=outputs[0].name,
-        width=shape[3],
-        height=shape[2],
-        most=shape[0],
-        labels=_names(path, said.get("names", "")),
-    )
+    most, _, height, width = photos.shape
+    names = _names(path, file.metadata.get("names", ""))
+    return Exported(photos.name, file.outputs[0].name, width, height, most, names)
 
 
 def check_answer(path: Path, raw: NDArray[np.float32], labels: int) -> None:

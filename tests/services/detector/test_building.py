@@ -155,7 +155,7 @@ CORNERS[2:4] = CORNERS[:2] + 20
         ({"shape": ("batch", 320, 320, 3)}, "not (batch, 3, height, width)"),
         ({"shape": (8, 3, 320, 320)}, "takes exactly 8 photos at once"),
         ({"kind": TensorProto.FLOAT16}, "takes tensor(float16)"),
-        ({"outputs": 3}, "1 inputs and 3 outputs"),
+        ({"outputs": 3}, "has 3 outputs, where a detector has one"),
     ],
 )
 def test_other_conventions_are_refused_with_what_is_wrong(tmp_path, made, words):
@@ -173,7 +173,9 @@ def test_a_file_that_is_no_network_is_refused(tmp_path):
 def test_another_kind_of_file_is_refused(tmp_path):
     (tmp_path / "best.tflite").write_bytes(b"")
 
-    assert "from .pt and .onnx files" in refusal(tmp_path, tmp_path / "best.tflite")
+    assert "packaged from .onnx, .pt, .keras and .h5 files" in refusal(
+        tmp_path, tmp_path / "best.tflite"
+    )
 
 
 def test_another_size_than_the_networks_is_refused(tmp_path):

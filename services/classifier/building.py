@@ -1,0 +1,72 @@
+"""Attribute packages of one's own: another network for the faces that a package finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from services import onnx_file
+from services.classifier.model import ARTIFACT
+from services.conversion import to_onnx
+from services.package_build import Order, inherited, label_fields
+from services.packages import InvalidPackage
+from services.runtimes import open_network
+
+THRESHOLD: Final = 0.5
+
+
+def fields(order: Order, folder: Path) -> dict[str, Any]:
+    """Puts the network beside the base's face finder; returns what the manifest says of both.
+
+    Raises InvalidPackage if the network does not answer a face with a logit per label.
+    """
+    base = inherited(order, folder)
+    source = order.weights[ARTIFACT]
+    path = folder / "attributes.onnx"
+    to_onnx(source, path, order.side or 0)
+    file = onnx_file.read(path)
+    faces = file.photos()
+    layout = "NCHW" if faces.shape[1] == 3 else "NHWC"
+    side = max(faces.shape[2:4] if layout == "NCHW" else faces.shape[1:3]) or order.side
+    if side is None:
+        raise InvalidPackage(f"{source} takes faces of any size: say which with --size")
+    if faces.shape[0] > 0:
+        raise InvalidPackage(f"{source} takes {faces.shape[0]} faces at once; export it dynamic")
+    labels = label_fields(order.labels) if order.labels else base["labels"]
+    _check_answer(file, (3, side, side) if layout == "NCHW" else (side, side, 3), len(labels))
+    mean, std = (
+        order.mean or base["preprocessing"]["mean"],
+        order.std or base["preprocessing"]["std"],
+    )
+    return base | {
+        "runtime": "onnxruntime",
+        "artifacts": base["artifacts"] | {ARTIFACT: {"path": path.name}},
+        "preprocessing": base["preprocessing"]
+        | {"width": side, "height": side, "layout": layout, "mean": mean, "std": std},
+        "labels": labels,
+        "threshold_sets": {"default": {"*": order.threshold or THRESHOLD}},
+        "default_threshold_set": "default",
+        "parameters": base["parameters"] | {"input": faces.name, "output": file.outputs[0].name},
+    }
+
+
+def _check_answer(file: onnx_file.OnnxFile, face: tuple[int, ...], labels: int) -> None:
+    if len(file.outputs) != 1:
+        raise InvalidPackage(f"{file.path} has {len(file.outputs)} outputs, where one is wanted")
+    # From black to white and beyond: a network that answers logits leaves [0, 1] somewhere.
+    levels = np.linspace(-1, 1, 16, dtype=np.float32).reshape(-1, 1, 1, 1)
+    noise = np.random.default_rng(1).standard_normal((16, *face), dtype=np.float32)
+    network = open_network("onnxruntime", file.path, threads=1)
+    answer = network.run({file.inputs[0].name: levels + noise})[file.outputs[0].name]
+    network.close()
+    if answer.shape != (16, labels):
+        raise InvalidPackage(
+            f"{file.path} answers 16 faces with shape {answer.shape}; wanted is (16, {labels}), a "
+            "logit per label"
+        )
+    if answer.min() >= 0 and answer.max() <= 1:
+        raise InvalidPackage(
+            f"{file.path} answers probabilities; wanted are logits: leave its last sigmoid out"
+        )
