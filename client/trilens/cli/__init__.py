@@ -17,6 +17,7 @@ def main() -> int:
         import click
 
         from trilens.cli.commands import commands
+        from trilens.cli.terminal import ReaderGone
     except ModuleNotFoundError as missing:
         if missing.name not in ("click", "rich", "PIL"):
             raise
@@ -25,14 +26,13 @@ def main() -> int:
     try:
         # Not click's own standalone mode: there 1 means Ctrl-C and a broken pipe too.
         code = commands.main(prog_name="trilens", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         print("\nstopped", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
+    except ReaderGone:
         # Python would flush stdout once more on its way out, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE

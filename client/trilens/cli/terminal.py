@@ -26,11 +26,15 @@ class Failure(click.ClickException):
     exit_code = EXIT_FAILED
 
 
+class ReaderGone(Exception):
+    """Whoever read our results wants no more of them."""
+
+
 class _Stdout(Console):
     """A console that leaves a broken pipe to the command."""
 
     def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+        raise ReaderGone
 
 
 class Terminal:
@@ -50,18 +54,14 @@ class Terminal:
         with self._out.capture() as written:
             self._out.print(result)
         # tables fill their last column with spaces, which only a terminal has use for
-        print("\n".join(line.rstrip() for line in written.get().splitlines()), flush=True)
+        _write("\n".join(line.rstrip() for line in written.get().splitlines()))
 
     def line(self, result: str) -> None:
         """Writes a result for programs: one line, never wrapped."""
         if self._out.is_terminal:
             self._out.print(Text(result), soft_wrap=True)
         else:
-            print(result, flush=True)
-
-    def note(self, text: str) -> None:
-        """Tells the person something that is no result."""
-        self._err.print(Text(text), soft_wrap=True)
+            _write(result)
 
     def progress(self, *, shown: bool) -> Progress:
         """A bar on stderr, only where that is a terminal; gone when it ends."""
@@ -74,8 +74,19 @@ class Terminal:
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            # results must not follow the bar to stderr
+            redirect_stdout=False,
+            redirect_stderr=False,
             disable=not (shown and self._err.is_terminal),
         )
+
+
+def _write(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # click would make exit code 1 of it, which means a partial answer here
+        raise ReaderGone from None
 
 
 def readable(text: str) -> str:
