@@ -1,0 +1,101 @@
+# Every task of the project; `make` alone lists them. Environments and stubs are made when they are
+# first needed, and anew when what they are made from has changed: nothing has to be done before.
+
+PYTHON ?= python3
+PROCESSES ?= 1
+PORT ?= 0
+PHOTO ?= tests/photos/astronaut.jpg
+TESTS ?= tests
+
+SERVE := .venv/made
+DEV := .venv-dev/made
+TRAINING := .venv-training/made
+STUBS := client/trilens/v1/analysis_pb2.py
+GOOGLE := build/googleapis/google/rpc/status.proto
+PROTOC := .venv-protos/bin/python -m grpc_tools.protoc -I protos -I build/googleapis
+COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: help run test check format lint types contract breaking protos lock bench parity clean \
+	train-attributes train-captions train-objects
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(SERVE) $(STUBS) ## start everything and answer a photo (PROCESSES=1|4 PORT=50051 PHOTO=me.jpg)
+	@.venv/bin/python -m local --processes $(PROCESSES) --port $(PORT) --photo '$(PHOTO)'
+
+test: $(DEV) $(STUBS) ## run the tests (TESTS=tests/gateway: some of them)
+	@.venv-dev/bin/python -m pytest $(TESTS)
+
+check: lint types contract test ## everything that has to pass: format, lint, types, contract, tests
+
+format: $(DEV) ## format the code, and repair what lint can repair
+	@.venv-dev/bin/ruff check --fix-only .
+	@.venv-dev/bin/ruff format .
+
+lint: $(DEV) ## check format and style
+	@.venv-dev/bin/ruff format --check .
+	@.venv-dev/bin/ruff check .
+
+types: $(DEV) $(STUBS) ## check types, strictly
+	@.venv-dev/bin/mypy .
+
+contract: $(DEV) $(GOOGLE) ## lint the contract
+	@.venv-dev/bin/buf lint
+
+breaking: $(DEV) $(GOOGLE) ## compare the contract with the newest release: nothing may break
+	@.venv-dev/bin/python -m local.breaking
+
+protos: $(STUBS) ## make the stubs, client/trilens/v1
+
+lock: lock-serve lock-dev lock-protos lock-training lock-uv ## resolve packages (UPGRADE=--upgrade: to the newest)
+
+bench: $(DEV) $(STUBS) ## measure images per second against what this machine can do at most (ARGS=...)
+	@.venv-dev/bin/python -m bench $(ARGS)
+
+parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 6 GB (ARGS=...)
+	@nice .venv-training/bin/python -m training.parity $(ARGS)
+
+train-attributes: ## train the classifier; can be stopped and gone on with (ARGS=...)
+train-captions: ## train the captioner; can be stopped and gone on with (ARGS=...)
+train-objects: ## make the detector's package (ARGS=...)
+train-attributes train-captions train-objects: train-%: $(TRAINING) $(STUBS)
+	@nice .venv-training/bin/python -m training.$* $(ARGS)
+
+clean: ## remove whatever was made here: environments, stubs, build folders, caches
+	@rm -rf .venv .venv-dev .venv-protos .venv-training build client/trilens/v1
+	@rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# What the tasks above need.
+
+build/uv/made: requirements/uv.txt local/environment.py
+	@$(PYTHON) local/environment.py uv build/uv
+	@touch $@
+
+.venv/made: requirements/serve.txt build/uv/made
+	@$(PYTHON) local/environment.py serve .venv
+	@touch $@
+
+.venv-%/made: requirements/%.txt build/uv/made
+	@$(PYTHON) local/environment.py $* .venv-$*
+	@touch $@
+
+$(GOOGLE): .venv-protos/made
+	@mkdir -p $(@D)
+	@cp .venv-protos/lib/python*/site-packages/google/rpc/status.proto $@
+
+$(STUBS): $(wildcard protos/trilens/v1/*.proto) $(GOOGLE)
+	@rm -rf client/trilens/v1
+	@$(PROTOC) --python_out=client --pyi_out=client --grpc_python_out=client $(filter protos/%,$^)
+
+lock-serve: SOURCES = pyproject.toml
+lock-dev: SOURCES = pyproject.toml --group dev --constraints requirements/serve.txt
+# Ultralytics brings OpenCV with a GUI; installed side by side, the two overwrite each other's files.
+lock-training: SOURCES = pyproject.toml --group training --overrides requirements/training.overrides
+lock-%: build/uv/made
+	@$(COMPILE) $(UPGRADE) $(or $(SOURCES),requirements/$*.in) -o requirements/$*.txt
