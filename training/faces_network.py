@@ -8,6 +8,7 @@ from typing import Final
 
 import keras
 import numpy as np
+import onnx
 from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from training.faces_augment import augmented
 from training.faces_data import LABELS, UNKNOWN, Faces
 from training.lite0 import MEAN, STD, imagenet_weights, lite0, load_weights
+from training.lite0_onnx import weights_from
 
 INPUT_SIDE: Final = 112  # pixels
 # Up to here the filters stay those of ImageNet: edges and textures need no retraining, and
@@ -22,6 +24,8 @@ INPUT_SIDE: Final = 112  # pixels
 _FIRST_TRAINED: Final = "block3_expand_conv"
 _SHARE: Final = {"smilesmiled": 0.4}  # of a source's faces in an epoch: framed unlike the rest
 _RARE_WEIGHT: Final = (1.0, 4.0, 2.0)  # of a positive, by label: 1 face in 40 wears sunglasses
+
+CHECKPOINT: Final = "last.weights.h5"  # the optimizer's state and step count included
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int8]]
 
@@ -36,9 +40,16 @@ class Schedule:
     seed: int = 1
 
 
-def attributes_network() -> keras.Model:
-    """The network with ImageNet weights and a fresh head; ends in logits in LABELS order."""
+def attributes_network(start: Path | None = None) -> keras.Model:
+    """The network, ending in logits in LABELS order.
+
+    It has the weights of `start`, a package's ONNX file, or else those of ImageNet and a fresh
+    head.
+    """
     network = lite0((INPUT_SIDE, INPUT_SIDE, 3), classes=len(LABELS), dropout=0.3)
+    if start is not None:
+        load_weights(network, weights_from(onnx.load(start)))
+        return network
     weights = imagenet_weights()
     weights["logits"] = network.get_layer("logits").get_weights()
     load_weights(network, weights)
@@ -53,7 +64,7 @@ def train(network: keras.Model, faces: Faces, schedule: Schedule, work: Path) ->
     """
     steps = _epoch_size(faces) // schedule.batch
     _compile(network, schedule, steps)
-    checkpoint = work / "last.weights.h5"  # the optimizer's state and step count included
+    checkpoint = work / CHECKPOINT
     if checkpoint.exists():
         network.load_weights(checkpoint)
     finished = int(network.optimizer.iterations) // steps
