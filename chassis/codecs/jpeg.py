@@ -9,7 +9,7 @@ from typing import Final
 
 import simplejpeg  # type: ignore[import-untyped]  # has types, but does not say so
 
-from chassis.codecs import exif
+from chassis.codecs import exif, pillow
 from chassis.codecs.encoded import Encoded, Samples, truncated
 from chassis.errors import InvalidImage
 
@@ -19,7 +19,7 @@ _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # those three are tables
 _HUFFMAN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 _PROGRESSIVE: Final = 0xC2
-_EXIF, _ICC = (0xE1, b"Exif\0\0"), (0xE2, b"ICC_PROFILE\0")
+_JFIF, _EXIF, _ICC = (0xE0, b"JFIF\0"), (0xE1, b"Exif\0\0"), (0xE2, b"ICC_PROFILE\0")
 _MAX_SEGMENTS: Final = 10_000  # a photo has a few hundred at most
 _BLOCK_BYTES: Final = 128  # 64 coefficients of 16 bits, kept until the last scan
 _VISIT_BYTES: Final = 4  # what a scan's visit to a block costs in time, as bytes written
@@ -32,12 +32,15 @@ def inspect(content: bytes) -> Encoded:
     """
     frame, visits, scans = None, 0, 0
     orientation, profile = exif.UPRIGHT, dict[int, bytes]()
-    for marker, segment in _segments(content):
+    for marker, segment, start in _segments(content):
         if marker in _FRAMES and frame is None:
             frame = _Frame.parse(marker, segment)
         elif marker == _START_OF_SCAN and frame is not None:
             scans += 1
             visits += frame.blocks_of(segment)
+        elif marker == _JFIF[0] and segment.startswith(_JFIF[1]):
+            # libjpeg warns of a revision that it does not know, and then of nothing else.
+            content = content[: start + 5] + b"\1" + content[start + 6 :]
         elif marker == _EXIF[0] and segment.startswith(_EXIF[1]):
             orientation = exif.orientation(segment)
         elif marker == _ICC[0] and segment.startswith(_ICC[1]):
@@ -47,12 +50,16 @@ def inspect(content: bytes) -> Encoded:
         raise InvalidImage("a JPEG without a picture")
     streamed = scans == 1 and not frame.progressive
     kept = 0 if streamed else _BLOCK_BYTES * sum(frame.blocks.values())
+    read = partial(_read, content, frame.width, frame.height)
+    if not _usual(content):
+        kept += frame.width * frame.height * pillow.bytes_per_pixel(3, 8)
+        read = partial(pillow.read, content, "JPEG")
     return Encoded(
         format="jpeg",
         width=frame.width,
         height=frame.height,
         unpacked=kept + _VISIT_BYTES * visits,
-        read=partial(_read, content, frame.width, frame.height),
+        read=read,
         orientation=orientation,
         profile=b"".join(profile[number] for number in sorted(profile)),
     )
@@ -87,8 +94,8 @@ class _Frame:
         return sum(self.blocks.get(identifier, 0) for identifier in scan[1 : 1 + 2 * count : 2])
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Markers with their segments' bodies, up to the first picture's end."""
+def _segments(content: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Markers with their segments' bodies and where these begin, up to the first picture's end."""
     position = 2
     for _ in range(_MAX_SEGMENTS):
         marker = _MARKER.search(content, position)
@@ -101,8 +108,17 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
         position = start + length
         if length < 2 or position > len(content):
             raise truncated("JPEG")
-        yield code, content[start + 2 : position]
+        yield code, content[start + 2 : position], start + 2
     raise InvalidImage(f"a JPEG of more than {_MAX_SEGMENTS} segments")
+
+
+def _usual(content: bytes) -> bool:
+    """Whether TurboJPEG takes this header: it knows the common ways to subsample colour only."""
+    try:
+        simplejpeg.decode_jpeg_header(content)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(content: bytes, width: int, height: int, max_side: int) -> Samples:

@@ -27,13 +27,13 @@ def bytes_per_pixel(channels: int, bits: int) -> int:
 
 
 def read(content: bytes, name: str, max_side: int) -> Samples:
-    """The RGB pixels of `content`, which is in the one format Pillow calls `name`.
+    """The RGB pixels of `content`, which is in the one format called `name`.
 
     Transparent parts show white. The result is averaged down by a whole factor where the photo is
     four times as large as `max_side` or more.
     """
     try:
-        with Image.open(BytesIO(content), formats=[name]) as image:
+        with Image.open(BytesIO(content), formats=[name.upper()]) as image:
             image.load()
             return _reduced(image, max(1, max(image.size) // (2 * max_side)))
     except InvalidImage:
