@@ -1,0 +1,1 @@
+"""Bounded load, measured as ratios within one run; speed is judged here, never in a test."""

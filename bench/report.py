@@ -1,0 +1,63 @@
+"""What a bench found: a table for people, JSON for comparison."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One measurement of one scenario."""
+
+    scenario: str
+    shape: str  # how the limit's workers used the cores
+    images: int
+    seconds: float
+    cpu_seconds: float  # of the servers (or the limit's workers), not of the callers
+    limit_rate: float  # images per second of the best limit in the same round
+    p50: float  # seconds; 0 for the limit, which answers nobody
+    p95: float
+
+    @property
+    def rate(self) -> float:
+        """Images per second."""
+        return self.images / self.seconds
+
+    @property
+    def ratio(self) -> float:
+        """Share of the limit that was reached."""
+        return self.rate / self.limit_rate
+
+
+def table(rounds: Sequence[Round]) -> str:
+    """The median of each scenario's rounds, as Markdown."""
+    lines = [
+        "| scenario | images/s | share of the limit (min to max) | CPU ms/image | p50 ms | p95 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for scenario in dict.fromkeys(one.scenario for one in rounds):
+        own = [one for one in rounds if one.scenario == scenario]
+        ratios = sorted(one.ratio for one in own)
+        cells = (
+            scenario,
+            f"{statistics.median(one.rate for one in own):.1f}",
+            f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
+            f"{statistics.median(1e3 * one.cpu_seconds / one.images for one in own):.0f}",
+            _milliseconds([one.p50 for one in own]),
+            _milliseconds([one.p95 for one in own]),
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def save(rounds: Sequence[Round], path: Path) -> None:
+    """Writes every round as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(one) for one in rounds], indent=2) + "\n")
+
+
+def _milliseconds(seconds: Sequence[float]) -> str:
+    middle = statistics.median(seconds)
+    return f"{1e3 * middle:.0f}" if middle else "-"
