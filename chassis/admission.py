@@ -1,6 +1,6 @@
 """Admission: few calls at once, the others in line; first come, first served."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,53 +15,78 @@ _RETRY_AFTER: Final = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
-class _Place:
-    """Whether a waiting call has been given its place."""
+class _Turn:
+    """Whether a waiting call has been let in."""
 
-    given: bool = False
+    come: bool = False
+
+
+class Admitted:
+    """A call's place among those that are worked on."""
+
+    def __init__(self, lend: Callable[[], bool]) -> None:
+        self._lend = lend
+        self.lent = False
+
+    def lend(self) -> None:
+        """Lets another call in, for a call that has nothing to do any more but wait."""
+        self.lent = self.lent or self._lend()
 
 
 class Admission:
     """A bounded number of calls at once, and a bounded line of calls that wait for one to end.
 
     Few at once keeps photos in memory few, and lets the first call finish before the last begins.
+    Calls that have lent their place are bounded as well, by as many as may wait in line.
     """
 
     def __init__(self, max_active: int, max_waiting: int) -> None:
         self._max_active = max_active
         self._max_waiting = max_waiting
         self._active = 0
-        self._line: Line[_Place, None] = Line()
+        self._lent = 0
+        self._line: Line[_Turn, None] = Line()
 
     @asynccontextmanager
-    async def place(self, call: Call) -> AsyncIterator[None]:
+    async def place(self, call: Call) -> AsyncIterator[Admitted]:
         """A place for the block; raises QueueFull at once, DeadlineExceeded after waiting."""
         if self._active < self._max_active:
             self._active += 1
         else:
             with span(ADMIT, call.trace):
                 await self._wait(call)
+        admitted = Admitted(self._lend)
         try:
-            yield
+            yield admitted
         finally:
-            self._leave()
+            if admitted.lent:
+                self._lent -= 1
+            else:
+                self._leave()
 
     async def _wait(self, call: Call) -> None:
         if len(self._line) >= self._max_waiting:
             raise QueueFull(f"{len(self._line)} calls wait already", _RETRY_AFTER)
-        place = _Place()
+        turn = _Turn()
         try:
-            await self._line.wait(place, call, lambda: None)
+            await self._line.wait(turn, call, lambda: None)
         except BaseException:
-            # Cancelled in the very moment in which the place was given: pass it on.
-            if place.given:
+            # Cancelled in the very moment in which it was let in: the next one goes instead.
+            if turn.come:
                 self._leave()
             raise
+
+    def _lend(self) -> bool:
+        if self._lent >= self._max_waiting:
+            return False
+        self._lent += 1
+        self._leave()
+        return True
 
     def _leave(self) -> None:
         successor = self._line.take()
         if successor is None:
             self._active -= 1
         else:
-            successor.item.given = True
+            successor.item.come = True
             successor.succeed(None)

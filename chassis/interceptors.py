@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import grpc
 from google.rpc import status_pb2
 from opentelemetry.trace import Span, SpanKind
 
-from chassis.call import Call, Deadline, answering, call_from_metadata
+from chassis.call import Call, Deadline, answering, call_from_metadata, valid_id
 from chassis.doors import Context, Handler
 from chassis.errors import Internal, TrilensError, rpc_code
 from chassis.telemetry import (
@@ -32,6 +33,12 @@ Behaviour = Callable[[Any, Context], Awaitable[Any]]
 
 STATUS_KEY: Final = "grpc-status-details-bin"
 _NOT_OURS: Final = ("/grpc.health.v1.", "/grpc.reflection.")
+_OUTCOMES: Final[Mapping[grpc.StatusCode, str]] = {
+    grpc.StatusCode.OK: "ok",
+    grpc.StatusCode.CANCELLED: "cancelled",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "timed_out",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "shed",
+}
 
 
 class Door(grpc.aio.ServerInterceptor):
@@ -65,7 +72,7 @@ class Door(grpc.aio.ServerInterceptor):
     def _around(self, behaviour: Behaviour, method: str) -> Behaviour:
         async def answer(request: Any, context: Context) -> Any:
             began = time.monotonic()
-            came = self._call(context)
+            came = self._call(request, context)
             span = _begin(method, came)
             call = came.under(below(span, came.trace))
             code = grpc.StatusCode.OK
@@ -73,7 +80,10 @@ class Door(grpc.aio.ServerInterceptor):
                 try:
                     return await behaviour(request, context)
                 except asyncio.CancelledError:
-                    code = grpc.StatusCode.CANCELLED
+                    code = _why_cancelled(call)
+                    raise
+                except grpc.aio.AbortError:
+                    code = context.code()
                     raise
                 except TrilensError as error:
                     code = error.code
@@ -89,11 +99,14 @@ class Door(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _call(self, context: Context) -> Call:
+    def _call(self, request: Any, context: Context) -> Call:
         left = context.time_remaining()
         seconds = self._default_deadline if left is None else min(left, self._max_deadline)
         metadata = context.invocation_metadata() or ()
-        return call_from_metadata(metadata, Deadline.after(seconds), context.peer())
+        call = call_from_metadata(metadata, Deadline.after(seconds), context.peer())
+        # What the message says goes before what came beside it.
+        own_id = valid_id(getattr(request, "request_id", ""))
+        return replace(call, request_id=own_id) if own_id else call
 
 
 def _begin(method: str, call: Call) -> Span:
@@ -112,10 +125,16 @@ def _begin(method: str, call: Call) -> Span:
     )
 
 
+def _why_cancelled(call: Call) -> grpc.StatusCode:
+    """gRPC cancels a call's handler when its caller gives up, and when the caller's time is up."""
+    if call.deadline.passed():
+        return grpc.StatusCode.DEADLINE_EXCEEDED
+    return grpc.StatusCode.CANCELLED
+
+
 def _end(span: Span, code: grpc.StatusCode) -> None:
     span.set_attribute(RPC_CODE, rpc_code(code))
-    if code is grpc.StatusCode.CANCELLED:
-        span.set_attribute(OUTCOME, "cancelled")
+    span.set_attribute(OUTCOME, _OUTCOMES.get(code, "failed"))
     if code is not grpc.StatusCode.OK:
         fail(span, code.name)
     span.end()

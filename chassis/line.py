@@ -54,10 +54,15 @@ class Line(Generic[T, R]):
         return None
 
     def take(self) -> Ticket[T, R] | None:
-        """Takes the first ticket out that still has time left; late ones are told so on the way."""
+        """Takes the first ticket out that somebody waits for and that still has time left.
+
+        Late ones are told so on the way.
+        """
         for tickets in self._waiting:
             while tickets:
                 _, ticket = tickets.popitem(last=False)
+                if ticket.answer.done():
+                    continue  # cancelled just now: its caller has not had the time to leave
                 if not ticket.call.deadline.passed():
                     return ticket
                 ticket.fail(late())
@@ -75,12 +80,17 @@ class Line(Generic[T, R]):
         tickets[id(ticket)] = ticket
         joined()
         try:
-            async with asyncio.timeout(call.deadline.left()):
+            async with asyncio.timeout(call.deadline.left()) as limit:
                 return await answer
         except TimeoutError:
-            raise late() from None
+            if limit.expired():
+                raise late() from None
+            raise  # the work's own
         finally:
             tickets.pop(id(ticket), None)
+            if answer.done() and not answer.cancelled():
+                # An error that came in the moment of cancellation counts as seen.
+                answer.exception()
 
 
 def late() -> DeadlineExceeded:

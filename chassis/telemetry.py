@@ -4,6 +4,7 @@ Spans leave over OTLP when the standard OTEL_* variables name an endpoint; other
 OpenTelemetry API does nothing, but a caller's trace context still travels on.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ RPC_METHOD: Final = "rpc.method"
 RPC_CODE: Final = "rpc.grpc.status_code"
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_FLUSH_MILLISECONDS: Final = 5000
+_FLUSH_SECONDS: Final = 5.0
 
 
 class _BatchesFollowTheirMembers(Sampler):
@@ -90,8 +91,10 @@ class Telemetry:
     def flush(self) -> None:
         """Sends what is still held; gives up after some seconds."""
         if self._provider is not None:
-            self._provider.force_flush(_FLUSH_MILLISECONDS)
-            self._provider.shutdown()
+            # The SDK's own time limits are not kept while a collector cannot be reached.
+            last = threading.Thread(target=self._provider.shutdown, name="flush", daemon=True)
+            last.start()
+            last.join(_FLUSH_SECONDS)
 
 
 def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:
@@ -100,10 +103,12 @@ def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:
         return Telemetry()
     if not any(environment.get(name) for name in _ENDPOINTS):
         return Telemetry()
+    if environment.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+        return Telemetry()
     named = Resource.create({SERVICE_NAME: service, SERVICE_VERSION: VERSION})
     if environment.get("OTEL_SERVICE_NAME"):
         named = Resource.create({SERVICE_VERSION: VERSION})
-    provider = TracerProvider(resource=named)
+    provider = TracerProvider(resource=named, shutdown_on_exit=False)
     provider.sampler = _BatchesFollowTheirMembers(provider.sampler)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)

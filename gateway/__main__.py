@@ -34,8 +34,7 @@ def hosting(settings: GatewaySettings) -> Host:
 
 def main() -> None:
     """Serves until told to stop."""
-    server = read(ServerSettings)
-    settings = read(GatewaySettings)
+    server, settings = read(ServerSettings, GatewaySettings)
     run(server, GatewayApp(settings, server, hosting(settings)))
 
 

@@ -1,7 +1,7 @@
 """analyze(): decode, fan out, merge; the one function behind every door."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from chassis.admission import Admission
@@ -13,6 +13,7 @@ from chassis.telemetry import COMPLETENESS, MERGE, span
 from gateway.backends import Backend, max_side
 from gateway.fanout import Ask, fan_out
 from gateway.merge import merge
+from gateway.pulse import Pulse
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import captioner_pb2, classifier_pb2, detector_pb2, image_pb2
 
@@ -31,6 +32,7 @@ class Feature:
     task: str  # a key of _NO_OPTIONS, which is also the name of its options' field
     backend: Backend
     on_by_default: bool
+    pulse: Pulse
 
 
 class Analyzer:
@@ -50,17 +52,21 @@ class Analyzer:
         AnalysisFailed when no feature, or not every required one, answered.
         """
         self._check(request)
-        if request.request_id:
-            call = replace(call, request_id=request.request_id)
         asked = self._asked(request)
-        async with self._admission.place(call):
+        async with self._admission.place(call) as admitted:
             sides = {feature.name: max_side(feature.backend) for feature, _ in asked}
             views = await self._decoder.views(request.image, frozenset(sides.values()), call)
             asks = [
-                Ask(feature.name, feature.backend, views.by_side[sides[feature.name]], options)
+                Ask(
+                    feature.name,
+                    feature.backend,
+                    feature.pulse,
+                    views.by_side[sides[feature.name]],
+                    options,
+                )
                 for feature, options in asked
             ]
-            outcomes = await fan_out(asks, call)
+            outcomes = await fan_out(asks, call, admitted.lend)
         with span(MERGE, call.trace) as own:
             response = merge(outcomes, [one.feature for one in request.features if one.required])
             own.set_attribute(COMPLETENESS, completeness_name(response.completeness))

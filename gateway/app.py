@@ -10,7 +10,9 @@ from chassis.doors import Server
 from chassis.images import ImageLimits
 from chassis.settings import ServerSettings
 from gateway.analyze import Analyzer, Feature
-from gateway.backends import Backend, HostedBackend, HostedService, OffBackend, RemoteBackend
+from gateway.backends import Backend, HostedBackend, HostedService, OffBackend
+from gateway.pulse import Pulse
+from gateway.remote import RemoteBackend
 from gateway.servicer import ImageAnalysisServicer, limits
 from gateway.settings import FeatureSettings, GatewaySettings
 from trilens.v1 import analysis_pb2 as pb
@@ -28,7 +30,7 @@ class GatewayApp:
 
     def __init__(self, settings: GatewaySettings, server: ServerSettings, host: Host) -> None:
         self._pool = ComputePool(server.slots(), server.lend_after)
-        self._features = _features(settings, self._pool, host)
+        self._features = _features(settings, server, self._pool, host)
         image_limits = ImageLimits(
             max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
         )
@@ -59,9 +61,17 @@ class GatewayApp:
         self._pool.close()
 
 
-def _features(settings: GatewaySettings, pool: ComputePool, host: Host) -> Mapping[str, Feature]:
+def _features(
+    settings: GatewaySettings, server: ServerSettings, pool: ComputePool, host: Host
+) -> Mapping[str, Feature]:
     return {
-        name: Feature(name, one.task, _backend(name, one, pool, host), one.on_by_default)
+        name: Feature(
+            name,
+            one.task,
+            _backend(name, one, pool, host),
+            one.on_by_default,
+            Pulse(server.lend_after),
+        )
         for name, one in settings.features.items()
     }
 
@@ -70,5 +80,5 @@ def _backend(name: str, settings: FeatureSettings, pool: ComputePool, host: Host
     if not settings.enabled:
         return OffBackend(name)
     if settings.model is not None:
-        return HostedBackend(host(settings.task, settings.model, pool))
+        return HostedBackend(name, host(settings.task, settings.model, pool))
     return RemoteBackend(name, settings.task, settings.target or "")

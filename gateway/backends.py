@@ -1,46 +1,16 @@
-"""Backends: one service as the gateway sees it, over a channel or hosted in this process."""
+"""Backends: one service as the gateway sees it; here those that need no channel."""
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
-
-import grpc
-from google.rpc import status_pb2
+from typing import Any, Protocol
 
 from chassis.call import Call
-from chassis.errors import DeadlineExceeded, Internal, TrilensError
+from chassis.errors import TrilensError
 from chassis.images import Pixels
-from chassis.interceptors import STATUS_KEY
 from chassis.options import Options
-from gateway.outcomes import (
-    Answered,
-    BackendUnreachable,
-    Failure,
-    FeatureOff,
-    failure,
-    failure_of_status,
-)
-from trilens import channel
-from trilens.v1 import (
-    captioner_pb2,
-    captioner_pb2_grpc,
-    classifier_pb2,
-    classifier_pb2_grpc,
-    detector_pb2,
-    detector_pb2_grpc,
-    image_pb2,
-    model_pb2,
-    model_pb2_grpc,
-)
-
-logger = logging.getLogger(__name__)
+from gateway.outcomes import Answered, Failure, FeatureOff, failure
+from trilens.v1 import model_pb2
 
 # A photo's longest side for a service that has not told its own yet.
-_USUAL_SIDE: Final = 640
-_DESCRIBE_SECONDS: Final = 1.0
+_USUAL_SIDE = 640
 
 
 class Backend(Protocol):
@@ -51,6 +21,9 @@ class Backend(Protocol):
 
     def model(self) -> model_pb2.Model | None:
         """The service's model as last heard; None if it was never heard of."""
+
+    async def describe(self, call: Call) -> model_pb2.Model | None:
+        """The service's model, asked anew; None if it cannot be asked."""
 
     async def start(self) -> bool:
         """Begins; False if this process cannot serve without it and it will not work."""
@@ -84,7 +57,8 @@ class HostedService(Protocol):
 class HostedBackend:
     """A service in this process: called directly, no socket between."""
 
-    def __init__(self, service: HostedService) -> None:
+    def __init__(self, feature: str, service: HostedService) -> None:
+        self._feature = feature
         self._service = service
 
     async def answer(self, pixels: Pixels, options: Options, call: Call) -> Answered | Failure:
@@ -92,7 +66,7 @@ class HostedBackend:
         try:
             given = await self._service.answer(pixels, options, call)
         except TrilensError as error:
-            return failure(error)
+            return failure(self._feature, error)
         return Answered(given.result, given.model, given.timings)
 
     def model(self) -> model_pb2.Model | None:
@@ -101,6 +75,10 @@ class HostedBackend:
             return self._service.model()
         except TrilensError:
             return None
+
+    async def describe(self, _: Call) -> model_pb2.Model | None:
+        """The same."""
+        return self.model()
 
     async def start(self) -> bool:
         """Loads the model."""
@@ -119,9 +97,13 @@ class OffBackend:
 
     async def answer(self, _: Pixels, __: Options, ___: Call) -> Answered | Failure:
         """SKIPPED."""
-        return failure(FeatureOff(f"{self._feature} is switched off for this deployment"))
+        return failure(self._feature, FeatureOff(f"{self._feature} is switched off here"))
 
     def model(self) -> model_pb2.Model | None:
+        """None."""
+        return None
+
+    async def describe(self, _: Call) -> model_pb2.Model | None:
         """None."""
         return None
 
@@ -131,119 +113,3 @@ class OffBackend:
 
     async def stop(self) -> None:
         """Nothing to give up."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Method:
-    """A task's RPC: how it is asked and where its result stands."""
-
-    stub: Any
-    name: str
-    request: Any
-    result: str
-
-
-_METHODS: Final[Mapping[str, _Method]] = {
-    "classification": _Method(
-        classifier_pb2_grpc.ClassifierServiceStub,
-        "ClassifyImage",
-        classifier_pb2.ClassifyImageRequest,
-        "classification",
-    ),
-    "caption": _Method(
-        captioner_pb2_grpc.CaptionerServiceStub,
-        "CaptionImage",
-        captioner_pb2.CaptionImageRequest,
-        "caption",
-    ),
-    "detection": _Method(
-        detector_pb2_grpc.DetectorServiceStub,
-        "DetectObjects",
-        detector_pb2.DetectObjectsRequest,
-        "detection",
-    ),
-}
-
-
-class RemoteBackend:
-    """A service in another process."""
-
-    def __init__(self, feature: str, task: str, target: str) -> None:
-        self._feature = feature
-        self._method = _METHODS[task]
-        self._channel = grpc.aio.insecure_channel(target, options=channel.options())
-        self._ask = getattr(self._method.stub(self._channel), self._method.name)
-        self._models = model_pb2_grpc.ModelServiceStub(self._channel)
-        self._model: model_pb2.Model | None = None
-        self._asking: asyncio.Task[None] | None = None
-
-    async def answer(self, pixels: Pixels, options: Options, call: Call) -> Answered | Failure:
-        """What the service answers, or what kept it from answering."""
-        request = self._method.request(image=_message(pixels), options=options)
-        try:
-            response = await self._ask(
-                request, timeout=call.deadline.left(), metadata=call.metadata()
-            )
-        except grpc.aio.AioRpcError as error:
-            return self._failure(error)
-        if self._model is None or self._model.ref.digest != response.model.digest:
-            self._learn()
-        return Answered(getattr(response, self._method.result), response.model, response.timings)
-
-    def model(self) -> model_pb2.Model | None:
-        """The model as the service last described it."""
-        return self._model
-
-    async def start(self) -> bool:
-        """Asks for the model's description in the background: readiness never depends on it."""
-        self._learn()
-        return True
-
-    async def stop(self) -> None:
-        """Closes the channel."""
-        if self._asking is not None:
-            self._asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._asking
-        await self._channel.close()
-
-    def _learn(self) -> None:
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._describe())
-
-    async def _describe(self) -> None:
-        while True:
-            try:
-                answer = await self._models.GetModel(
-                    model_pb2.GetModelRequest(), timeout=_DESCRIBE_SECONDS
-                )
-            except grpc.aio.AioRpcError as error:
-                logger.debug("%s does not describe itself yet: %s", self._feature, error.details())
-                await asyncio.sleep(_DESCRIBE_SECONDS)
-            else:
-                self._model = answer.model
-                return
-
-    def _failure(self, error: grpc.aio.AioRpcError) -> Failure:
-        for key, value in error.trailing_metadata() or ():
-            if key == STATUS_KEY and isinstance(value, bytes):
-                return failure_of_status(status_pb2.Status.FromString(value), error.code())
-        logger.warning("%s: %s: %s", self._feature, error.code().name, error.details())
-        return failure(_told(self._feature, error.code()))
-
-
-def _told(feature: str, code: grpc.StatusCode) -> TrilensError:
-    """What a caller may know of an error that is gRPC's own: no addresses, no internals."""
-    if code is grpc.StatusCode.UNAVAILABLE:
-        return BackendUnreachable(f"no service answers for {feature}")
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DeadlineExceeded(f"{feature} did not answer in time")
-    return Internal()
-
-
-def _message(pixels: Pixels) -> image_pb2.Image:
-    return image_pb2.Image(
-        pixels=image_pb2.PixelBuffer(
-            width=pixels.width, height=pixels.height, rgb=pixels.array.tobytes()
-        )
-    )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +24,8 @@ from chassis.telemetry import (
     span,
 )
 from gateway.backends import Backend
-from gateway.outcomes import Answered, Outcome, failure
+from gateway.outcomes import Answered, Failure, Outcome, failure
+from gateway.pulse import Pulse
 from trilens.v1 import analysis_pb2 as pb
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 # the caller before its deadline: this share of what is left, at most so many seconds.
 _RESERVE_SHARE: Final = 0.15
 _MAX_RESERVE_SECONDS: Final = 0.15
+# What a cancelled ask gets to end its span before the call's own ends.
+_LAST_WORDS_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +44,61 @@ class Ask:
 
     feature: str
     backend: Backend
+    pulse: Pulse
     pixels: Pixels
     options: Options
 
 
-async def fan_out(asks: Sequence[Ask], call: Call) -> dict[str, Outcome]:
-    """Asks every backend; a feature that is not there in time is TIMED_OUT, the others stand."""
+async def fan_out(
+    asks: Sequence[Ask], call: Call, only_waits: Callable[[], None]
+) -> dict[str, Outcome]:
+    """Asks every backend; a feature that is not there in time is TIMED_OUT, the others stand.
+
+    Calls `only_waits`, perhaps several times, once none but silent backends are missing.
+    """
     left = call.deadline.left()
     budget = max(0.0, left - min(_RESERVE_SHARE * left, _MAX_RESERVE_SECONDS))
     began = time.monotonic()
     within = call.within(Deadline.after(budget))
-    tasks = {ask.feature: asyncio.create_task(_ask(ask, within, began)) for ask in asks}
+    tasks = {asyncio.create_task(_ask(ask, within, began)): ask for ask in asks}
     try:
-        await asyncio.wait(tasks.values(), timeout=budget)
+        await _until_done(tasks, within.deadline, only_waits)
     finally:
         # A late service, or all of them if the caller has gone: cancelling reaches their queues.
-        for task in tasks.values():
+        for task in tasks:
             task.cancel()
-    return {feature: _outcome(feature, task, began) for feature, task in tasks.items()}
+    await asyncio.wait(tasks, timeout=_LAST_WORDS_SECONDS)
+    return {ask.feature: _outcome(ask.feature, task, began) for task, ask in tasks.items()}
+
+
+async def _until_done(
+    tasks: "Mapping[asyncio.Task[Outcome], Ask]",
+    deadline: Deadline,
+    only_waits: Callable[[], None],
+) -> None:
+    pending = set(tasks)
+    while pending and not deadline.passed():
+        missing = [tasks[task].pulse for task in pending]
+        if all(pulse.silent for pulse in missing):
+            only_waits()
+        patience = min(pulse.patience for pulse in missing)
+        _, pending = await asyncio.wait(
+            pending,
+            timeout=min(deadline.left(), patience),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
 
 
 async def _ask(ask: Ask, call: Call, began: float) -> Outcome:
     with span(FEATURE, call.trace, {FEATURE_NAME: ask.feature}, SpanKind.CLIENT) as own:
         try:
-            end = await ask.backend.answer(
-                ask.pixels, ask.options, call.under(below(own, call.trace))
-            )
+            with ask.pulse.asking():
+                end = await _answer(ask, call.under(below(own, call.trace)))
+                ask.pulse.heard(end)
         except asyncio.CancelledError:
             timed_out = call.deadline.passed()
             own.set_attribute(OUTCOME, "timed_out" if timed_out else "cancelled")
             raise
-        except Exception:
-            logger.exception("unhandled error in %s", ask.feature)
-            end = failure(Internal())
         if isinstance(end, Answered):
             own.set_attribute(MODEL_NAME, end.model.name)
             own.set_attribute(MODEL_VERSION, end.model.version)
@@ -84,10 +109,18 @@ async def _ask(ask: Ask, call: Call, began: float) -> Outcome:
         return Outcome(end, time.monotonic() - began)
 
 
+async def _answer(ask: Ask, call: Call) -> Answered | Failure:
+    try:
+        return await ask.backend.answer(ask.pixels, ask.options, call)
+    except Exception:
+        logger.exception("unhandled error in %s", ask.feature)
+        return failure(ask.feature, Internal())
+
+
 def _outcome(feature: str, task: "asyncio.Task[Outcome]", began: float) -> Outcome:
     if task.done() and not task.cancelled():
         return task.result()
-    late = failure(DeadlineExceeded(f"{feature} did not answer in time"))
+    late = failure(feature, DeadlineExceeded(f"{feature} did not answer in time"))
     return Outcome(late, time.monotonic() - began)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import grpc
 from google.rpc import status_pb2
 
-from chassis.errors import TrilensError, rpc_code
+from chassis.errors import NotReady, TrilensError, rpc_code
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import captioner_pb2, classifier_pb2, detector_pb2, model_pb2
 
@@ -72,13 +72,19 @@ class BackendUnreachable(TrilensError):
     reason = "BACKEND_UNREACHABLE"
 
 
-def failure(error: TrilensError) -> Failure:
-    """An error as the failure of one feature."""
+def failure(feature: str, error: TrilensError) -> Failure:
+    """An error as the feature's failure."""
     if isinstance(error, FeatureOff):
         return Failure(pb.STATE_SKIPPED, error.status())
+    if isinstance(error, NotReady):
+        # Why a model is not there (a folder, a digest) is for its operator, who asks the service.
+        error = NotReady(f"{feature} is loading or draining")
     return Failure(_STATES.get(error.code, pb.STATE_FAILED), error.status())
 
 
-def failure_of_status(status: status_pb2.Status, code: grpc.StatusCode) -> Failure:
-    """A backend's own status as the failure of its feature."""
+def failure_of_status(feature: str, status: status_pb2.Status, code: grpc.StatusCode) -> Failure:
+    """A service's own status, sent with that code, as the feature's failure."""
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return failure(feature, NotReady(status.message))
+    status.code = rpc_code(code)
     return Failure(_STATES.get(code, pb.STATE_FAILED), status)

@@ -8,7 +8,7 @@ from typing import Final
 
 from google.rpc import status_pb2
 
-from chassis.call import Call, Priority, current_call, new_request_id
+from chassis.call import Call, Priority, current_call, new_request_id, valid_id
 from chassis.doors import Context
 from chassis.errors import Internal, InvalidRequest, TrilensError, Violation
 from chassis.settings import ServerSettings
@@ -58,23 +58,26 @@ class ImageAnalysisServicer(rpc.ImageAnalysisServiceServicer):
     async def GetCapabilities(
         self, _: pb.GetCapabilitiesRequest, __: Context
     ) -> pb.GetCapabilitiesResponse:
-        """Features, their models as last heard, and limits."""
+        """Features, their models as they are right now, and limits."""
+        call = current_call()
+        features = [feature for _name, feature in sorted(self._features.items())]
+        models = await asyncio.gather(*(one.backend.describe(call) for one in features))
         return pb.GetCapabilitiesResponse(
             features=[
                 pb.FeatureInfo(
                     feature=feature.name,
                     task=_TASKS[feature.task],
                     on_by_default=feature.on_by_default,
-                    model=feature.backend.model(),
+                    model=model,
                 )
-                for _name, feature in sorted(self._features.items())
+                for feature, model in zip(features, models, strict=True)
             ],
             limits=self._limits,
             server_version=VERSION,
         )
 
     async def _item(self, request: pb.AnalyzeImageRequest, call: Call) -> pb.BatchItem:
-        own = replace(call, request_id=new_request_id())
+        own = replace(call, request_id=valid_id(request.request_id) or new_request_id())
         try:
             response = await self._analyzer.analyze(request, own)
         except TrilensError as error:

@@ -3,8 +3,9 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import NoDecode
 
-from chassis.settings import Settings
+from chassis.settings import FROM_JSON, Settings
 
 
 class FeatureSettings(BaseModel):
@@ -27,7 +28,7 @@ class FeatureSettings(BaseModel):
         return self
 
 
-Features = Annotated[dict[str, FeatureSettings], Field(min_length=1)]
+Features = Annotated[dict[str, FeatureSettings], NoDecode, FROM_JSON, Field(min_length=1)]
 
 DEFAULT_FEATURES = {
     "attributes": FeatureSettings(task="classification", model="models/attributes/1.0.0"),

@@ -69,7 +69,9 @@ class BatchSpans:
             )
             self._members.append(member)
         self._batch: Span = INVALID_SPAN
-        sampled = [member for member in self._members if member.is_recording()]
+        sampled = [
+            member for member in self._members if member.get_span_context().trace_flags.sampled
+        ]
         if sampled:
             links = [Link(member.get_span_context()) for member in sampled]
             about = {
