@@ -13,7 +13,10 @@ DOMAIN: Final = "trilens"
 # Trailers of 9 to 12 KB fail at random and 16 KB always (tried with grpcio 1.85), so an error with
 # all its details stays well below.
 MAX_STATUS_BYTES: Final = 4096
-MAX_MESSAGE_CHARACTERS: Final = 512
+# Cut in bytes, since gRPC sends a message percent-encoded: up to three times as long.
+MAX_MESSAGE_BYTES: Final = 512
+# Leaves the message and the other details their room below MAX_STATUS_BYTES.
+_MAX_VIOLATION_BYTES: Final = 3072
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +119,15 @@ class Internal(TrilensError):
 
 
 def bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
-    """The violations as google.rpc.BadRequest."""
-    return error_details_pb2.BadRequest(
-        field_violations=[
-            error_details_pb2.BadRequest.FieldViolation(
-                field=v.field, description=_shortened(v.description)
-            )
-            for v in violations
-        ]
-    )
+    """The violations as google.rpc.BadRequest; the last says how many more there is no room for."""
+    made = error_details_pb2.BadRequest()
+    for number, violation in enumerate(violations):
+        field, description = _shortened(violation.field), _shortened(violation.description)
+        if made.ByteSize() + len(field.encode()) + len(description.encode()) > _MAX_VIOLATION_BYTES:
+            made.field_violations.add(description=f"and {len(violations) - number} more")
+            break
+        made.field_violations.add(field=field, description=description)
+    return made
 
 
 def rpc_code(code: grpc.StatusCode) -> int:
@@ -133,6 +136,7 @@ def rpc_code(code: grpc.StatusCode) -> int:
 
 
 def _shortened(text: str) -> str:
-    if len(text) <= MAX_MESSAGE_CHARACTERS:
+    encoded = text.encode()
+    if len(encoded) <= MAX_MESSAGE_BYTES:
         return text
-    return text[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+    return encoded[: MAX_MESSAGE_BYTES - 3].decode(errors="ignore") + "…"
