@@ -48,11 +48,12 @@ class ComputePool:
         if slots < 1:
             raise ValueError("a pool needs at least one slot")
         self.slots = slots
+        self.free = slots  # jobs that could start now
         self._lend_after = lend_after
         self._sources: list[Source] = []
-        self._free = slots
         self._threads = 0
-        self._busy = 0
+        self._busy = 0  # jobs that run, lent ones too
+        self._closed = False
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
     def attach(self, source: Source) -> None:
@@ -65,7 +66,7 @@ class ComputePool:
 
     def wake(self) -> None:
         """Starts what can be started; sources call it when something came to wait."""
-        while self._free > 0:
+        while self.free > 0 and not self._closed:
             waiting = [(place, s) for s in self._sources if (place := s.place()) is not None]
             if not waiting:
                 return
@@ -75,8 +76,8 @@ class ComputePool:
                 self._start(job)
 
     def close(self) -> None:
-        """Ends the threads, each once its job returns; starts nothing after."""
-        self._free = 0
+        """Starts no job from now on; the threads end, each once its own job returns."""
+        self._closed = True
         while self._threads > 0:
             self._threads -= 1
             self._jobs.put(None)
@@ -84,7 +85,6 @@ class ComputePool:
     def _start(self, job: Job) -> None:
         loop = asyncio.get_running_loop()
         lease = _Lease(self, job)
-        self._free -= 1
         self._busy += 1
         if self._busy > self._threads:
             self._threads += 1
@@ -95,18 +95,23 @@ class ComputePool:
         timer = loop.call_later(self._lend_after, lease.lend)
 
         def run() -> None:
-            job.work()
+            try:
+                job.work()
+            except BaseException:  # whatever it was, the thread has other jobs to run
+                logger.exception("%s was not finished", job)
             try:
                 loop.call_soon_threadsafe(end)
             except RuntimeError:
-                logger.warning("a job ended after its event loop was closed")
+                logger.warning("%s ended after its event loop was closed", job)
 
         def end() -> None:
             timer.cancel()
             self._busy -= 1
-            lease.end()
-            job.finished()
-            self.wake()
+            lease.give_back()
+            try:
+                job.finished()
+            finally:
+                self.wake()
 
         self._jobs.put(run)
 
@@ -114,26 +119,22 @@ class ComputePool:
         while (run := self._jobs.get()) is not None:
             run()
 
-    def give(self, change: int) -> None:
-        """Adds to, or takes from, the places that are free."""
-        self._free += change
-
 
 class _Lease:
-    """A job's place in the pool: held, or lent to another job while this one hangs."""
+    """A job's place in the pool: held until it is done, or until it is lent to another job."""
 
     def __init__(self, pool: ComputePool, job: Job) -> None:
         self._pool = pool
         self._job = job
         self._held = True
+        pool.free -= 1
 
     def lend(self) -> None:
         logger.info("%s runs long: its core is lent to others meanwhile", self._job)
-        self._held = False
-        self._pool.give(1)
+        self.give_back()
         self._pool.wake()
 
-    def end(self) -> None:
+    def give_back(self) -> None:
         if self._held:
             self._held = False
-            self._pool.give(1)
+            self._pool.free += 1

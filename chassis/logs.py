@@ -4,13 +4,11 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Final, TextIO
+from typing import TextIO
 
 from opentelemetry import trace
 
 from chassis.call import current_call
-
-LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class JsonFormatter(logging.Formatter):

@@ -6,10 +6,11 @@ import json
 import logging
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, NoReturn, Protocol
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -23,6 +24,9 @@ from chassis.settings import ServerSettings
 from chassis.telemetry import start_telemetry
 
 logger = logging.getLogger(__name__)
+
+# Two processes on one port would share its calls at random: the second is refused.
+_ALONE: Final = ("grpc.so_reuseport", 0)
 
 
 class App(Protocol):
@@ -54,21 +58,39 @@ class Ports:
     health: int
 
 
-def run(settings: ServerSettings, app: App) -> None:
-    """Serves until SIGTERM or SIGINT, finishes what is in flight, and returns."""
+class CannotStart(Exception):
+    """Why a server cannot listen, in a line for its operator."""
+
+
+def run(settings: ServerSettings, app: App) -> NoReturn:
+    """Serves until SIGTERM or SIGINT, finishes what is in flight, and ends the process."""
     configure_logging(settings.log_level)
     telemetry = start_telemetry(os.environ, f"trilens-{app.name}")
+    code = 0
     try:
         asyncio.run(_until_told(settings, app))
+    except CannotStart as problem:
+        logger.error("%s cannot start: %s", app.name, problem)  # noqa: TRY400 - the line says all
+        code = 1
     finally:
         telemetry.flush()
+    # At once: a thread that still loads or computes, for nobody, makes the interpreter abort when
+    # it ends under it.
+    logging.shutdown()
+    os._exit(code)
 
 
 async def _until_told(settings: ServerSettings, app: App) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def tell(*_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # told before, and the loop is closed
+            loop.call_soon_threadsafe(told.set)
+
+    # Not the loop's own handlers: they go with it, and a second signal would kill what is left.
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        signal.signal(number, tell)
     async with serving(settings, app):
         await told.wait()
         logger.info("draining")
@@ -78,19 +100,20 @@ async def _until_told(settings: ServerSettings, app: App) -> None:
 async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
     """Serves within the block; leaving it drains: not ready, finish, close.
 
-    The ports are open when the block begins; `ready` follows once the app has started.
+    The ports are open when the block begins; `ready` follows once the app has started. Raises
+    CannotStart.
     """
     health = Health(app.services)
     server = _build(settings, app, health)
-    probes = grpc.aio.server()
+    probes = grpc.aio.server(options=(_ALONE,))
     health_pb2_grpc.add_HealthServicer_to_server(health, probes)
     ports = Ports(
-        server.add_insecure_port(f"{settings.host}:{settings.port}"),
-        probes.add_insecure_port(f"{settings.host}:{settings.health_port}"),
+        _bind(server, settings.host, settings.port),
+        _bind(probes, settings.host, settings.health_port),
     )
+    _announce(settings, app, ports)
     await server.start()
     await probes.start()
-    _announce(settings, app, ports)
     starting = asyncio.create_task(_start(app, health))
     try:
         yield ports
@@ -98,8 +121,7 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
         health.drain()
         await asyncio.sleep(settings.drain_delay)
         starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await starting
+        await asyncio.wait((starting,))
         await server.stop(settings.grace)
         await app.stop()
         await probes.stop(None)
@@ -112,8 +134,7 @@ def _build(settings: ServerSettings, app: App, health: Health) -> Server:
         options=(
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),
-            # Two processes on one port would share its calls at random: refuse the second.
-            ("grpc.so_reuseport", 0),
+            _ALONE,
             # Clients may send keepalive pings as often as the published client settings do.
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ),
@@ -125,16 +146,38 @@ def _build(settings: ServerSettings, app: App, health: Health) -> Server:
     return server
 
 
+def _bind(server: Server, host: str, port: int) -> int:
+    address, family = (f"[{host}]", socket.AF_INET6) if ":" in host else (host, socket.AF_INET)
+    try:
+        # gRPC does not say why it cannot have a port, but fills a page about it; the system does.
+        with socket.socket(family) as asked:
+            asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            asked.bind((host, port))
+        return server.add_insecure_port(f"{address}:{port}")
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CannotStart(f"cannot listen on {address}:{port}: {why}") from None
+
+
 async def _start(app: App, health: Health) -> None:
-    if await app.start():
+    try:
+        ready = await app.start()
+    except Exception:
+        logger.exception("%s does not become ready", app.name)
+        return
+    if ready:
         health.set_ready()
         logger.info("ready")
 
 
 def _announce(settings: ServerSettings, app: App, ports: Ports) -> None:
     logger.info("%s listens on %s:%d", app.name, settings.host, ports.grpc)
-    if settings.ports_file is not None:
-        # Renamed into place, so that a reader sees all of it or nothing.
-        partial = settings.ports_file.with_suffix(".partial")
+    if settings.ports_file is None:
+        return
+    # Renamed into place, so that a reader sees all of it or nothing.
+    partial = settings.ports_file.with_suffix(".partial")
+    try:
         partial.write_text(json.dumps({"grpc": ports.grpc, "health": ports.health}))
         partial.rename(settings.ports_file)
+    except OSError as error:
+        raise CannotStart(f"cannot write {settings.ports_file}: {error.strerror}") from None

@@ -3,16 +3,32 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import from_json
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-S = TypeVar("S", bound=BaseSettings)
+A = TypeVar("A", bound=BaseSettings)
+B = TypeVar("B", bound=BaseSettings)
 
 PREFIX = "TRILENS_"
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _from_json(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return from_json(value)
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from None
+
+
+# Beside NoDecode, on a field whose variable holds JSON: text that is none is then one problem among
+# the others. Left to pydantic-settings, it would end the reading before the rest is looked at.
+FROM_JSON: Final = BeforeValidator(_from_json)
 
 
 class Settings(BaseSettings):
@@ -60,12 +76,21 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def read(settings: type[S]) -> S:
-    """The settings from the environment; prints every problem and exits with 2 if there are any."""
+def read(first: type[A], second: type[B]) -> tuple[A, B]:
+    """Both from the environment; prints every problem and exits with 2 if there are any."""
+    problems: list[str] = []
+    one, other = _read(first, problems), _read(second, problems)
+    if one is None or other is None:
+        sys.stderr.write("\n".join(problems) + "\n")
+        raise SystemExit(2)
+    return one, other
+
+
+def _read(settings: type[A], problems: list[str]) -> A | None:
     try:
         return settings()
     except ValidationError as error:
         for problem in error.errors():
             name = PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"{name}: {problem['msg']}\n")
-        raise SystemExit(2) from None
+            problems.append(f"{name}: {problem['msg']}")
+        return None

@@ -84,8 +84,9 @@ class Batcher(Generic[P]):
     def take(self) -> "_Batch[P] | None":
         """A batch of what waits; photos whose callers have gone or are late are left out."""
         tickets: list[Ticket[Waiting, Predicted[P]]] = []
-        # The cores share what waits: four photos on two free cores are two batches of two.
-        share = -(-len(self._line) // max(1, self._limits.max_running - self._running))
+        # The free cores share what waits: four photos on two of them are two batches of two.
+        cores = max(1, min(self._pool.free, self._limits.max_running - self._running))
+        share = -(-len(self._line) // cores)
         while len(tickets) < min(share, self._limits.max_batch):
             ticket = self._line.take()
             if ticket is None:
@@ -93,8 +94,9 @@ class Batcher(Generic[P]):
             tickets.append(ticket)
         if not tickets:
             return None
+        batch = _Batch(self, tuple(tickets))
         self._running += 1
-        return _Batch(self, tuple(tickets))
+        return batch
 
     def ended(self, seconds: float, photos: int) -> None:
         """Called by a batch when it is done."""
@@ -115,13 +117,13 @@ class _Batch(Generic[P]):
     ) -> None:
         self._batcher = batcher
         self._tickets = tickets
-        self._results: Sequence[P | Exception] = ()
+        self._results: Sequence[P | Exception] = [_Broken("never ended")] * len(tickets)
         self._began = time.monotonic()
         self._seconds = 0.0
         self._spans = BatchSpans(batcher.model.package.manifest, tickets)
 
     def __repr__(self) -> str:
-        return f"{len(self._tickets)} photos for {self._batcher.model.package.manifest.name}"
+        return f"a batch of {len(self._tickets)} for {self._batcher.model.package.manifest.name}"
 
     def work(self) -> None:
         photos = [ticket.item.pixels for ticket in self._tickets]
@@ -147,11 +149,11 @@ class _Batch(Generic[P]):
             if len(results) != len(photos):
                 raise ValueError(f"{len(results)} predictions for {len(photos)} photos")  # noqa: TRY301
         except Exception as error:
-            logger.exception("%s failed", self)
+            logger.exception("%s: the model failed on %d of its photos", self, len(photos))
             return [_Broken(repr(error))] * len(photos)
         for result in results:
             if isinstance(result, ModelError):
-                logger.warning("%s: %s", self, result)
+                logger.warning("%s: a photo was refused: %s", self, result)
         return results
 
 

@@ -1,19 +1,21 @@
 """ModelHost: a model from its package to ready, to closed."""
 
-import asyncio
 import logging
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import Field
 
+from chassis.background import in_background
 from chassis.call import Call
 from chassis.compute import ComputePool
 from chassis.errors import NotReady
 from chassis.images import Pixels
 from chassis.settings import Settings
 from services.batcher import Batcher, BatchLimits, Predicted
+from services.manifest import Task
 from services.model import Model
-from services.packages import Package, open_package
+from services.packages import InvalidPackage, Package, open_package
+from services.runtimes import RuntimeUnavailable
 from services.selftest import check
 
 P = TypeVar("P")
@@ -42,19 +44,22 @@ class ModelHost(Generic[P]):
     """Loads a model off the event loop, and answers for it once it has proven itself.
 
     A package that cannot be read, whose digests differ, or whose golden outputs differ never
-    becomes ready; `start` logs exactly why, and every call is answered with NotReady.
+    becomes ready; the log says exactly why, and every call is answered with NotReady.
     """
 
-    def __init__(self, settings: ModelSettings, load: Loader[P], pool: ComputePool) -> None:
+    def __init__(
+        self, settings: ModelSettings, load: Loader[P], pool: ComputePool, task: Task
+    ) -> None:
         self._settings = settings
         self._load = load
         self._pool = pool
+        self._task = task
         self._batcher: Batcher[P] | None = None
         self._why_not = "the model is loading"
 
     @property
     def package(self) -> Package:
-        """The package of the loaded model; raises NotReady with the reason until there is one."""
+        """The package of the loaded model; raises NotReady until there is one."""
         return self._loaded().model.package
 
     @property
@@ -68,19 +73,23 @@ class ModelHost(Generic[P]):
         return self._loaded().model.max_side
 
     async def start(self) -> bool:
-        """Loads, warms and tests the model; False if it must not serve."""
+        """Loads, warms and tests the model; False, with the reason logged, if it must not serve."""
         try:
-            model = await asyncio.to_thread(self._prepare)
+            model = await in_background(self._prepare, "load")
+        except (InvalidPackage, RuntimeUnavailable) as problem:
+            return self._refused(str(problem))
         except Exception as error:
-            self._why_not = f"the model failed to load: {error}"
-            logger.exception("%s does not become ready", self._settings.model)
-            return False
+            logger.exception("%s: unforeseen error", self._settings.model)
+            return self._refused(repr(error))
+        manifest = model.package.manifest
         limits = BatchLimits(
-            max_batch=self._settings.max_batch,
+            # A larger batch was never warmed, and may be more than the network takes.
+            max_batch=min(self._settings.max_batch, manifest.batch_sizes[-1]),
             max_waiting=self._settings.max_waiting,
             max_running=self._pool.slots,
         )
         self._batcher = Batcher(model, self._pool, limits)
+        logger.info("%s %s from %s serves", manifest.name, manifest.version, model.package.path)
         return True
 
     async def predict(self, pixels: Pixels, call: Call) -> Predicted[P]:
@@ -99,10 +108,25 @@ class ModelHost(Generic[P]):
 
     def _prepare(self) -> Model[P]:
         package = open_package(self._settings.model)
+        found = package.manifest.task
+        if found is not self._task:
+            raise InvalidPackage(
+                f"{package.path}: a {found} model, where this service hosts {self._task} models"
+            )
         # One thread a batch, a batch a core: on CPUs that gives the most photos per second.
         model = self._load(package, self._settings.runtime, 1)
-        check(model)
+        try:
+            check(model)
+        except BaseException:
+            model.close()
+            raise
         return model
+
+    def _refused(self, reason: str) -> bool:
+        logger.error("%s does not become ready: %s", self._settings.model, reason)
+        # The reason names files: it is for the log, not for callers.
+        self._why_not = "the model could not be loaded"
+        return False
 
     def _loaded(self) -> Batcher[P]:
         if self._batcher is None:

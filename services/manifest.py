@@ -151,9 +151,9 @@ class Manifest(Strict):
         ids = [label.id for label in self.labels]
         if len(set(ids)) != len(ids):
             raise ValueError("labels: ids must differ")
-        if self.task is not Task.CAPTION:
-            if not ids:
-                raise ValueError(f"labels: a {self.task} model needs at least one")
+        if self.task is not Task.CAPTION and not ids:
+            raise ValueError(f"labels: a {self.task} model needs at least one")
+        if self.task is not Task.CAPTION or self.threshold_sets:
             self._check_thresholds(frozenset(ids))
         unknown = set(self.calibration) - set(ids)
         if unknown:

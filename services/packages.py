@@ -7,14 +7,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
-from services.manifest import FILE, Manifest
-from services.runtimes import Network, open_network
+from services.manifest import FILE, Artifact, Manifest
+from services.runtimes import Network, RuntimeUnavailable, open_network
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -41,8 +42,18 @@ class Package:
             ) from None
 
     def network(self, artifact: str, runtime: str | None = None, threads: int = 1) -> Network:
-        """Loads an artefact with the package's runtime, or with the one named instead."""
-        return open_network(runtime or self.manifest.runtime, self.file(artifact), threads)
+        """Loads an artefact with the package's runtime, or with the one named instead.
+
+        Raises InvalidPackage if it cannot be loaded, RuntimeUnavailable if the runtime is missing.
+        """
+        runtime = runtime or self.manifest.runtime
+        path = self.file(artifact)
+        try:
+            return open_network(runtime, path, threads)
+        except RuntimeUnavailable:
+            raise
+        except Exception as error:
+            raise InvalidPackage(f"{path}: {runtime} cannot load it: {error}") from error
 
 
 def open_package(uri: str | Path) -> Package:
@@ -54,6 +65,7 @@ def open_package(uri: str | Path) -> Package:
     content, manifest = _manifest(folder)
     for key, artifact in manifest.artifacts.items():
         _verify(folder, f"artifacts.{key}", artifact.path, artifact.sha256)
+        _weigh(folder, f"artifacts.{key}", artifact)
     for number, case in enumerate(manifest.golden.cases):
         _verify(folder, f"golden.cases[{number}].photo", case.photo, case.photo_sha256)
         _verify(folder, f"golden.cases[{number}].expected", case.expected, case.expected_sha256)
@@ -99,7 +111,7 @@ def _folder(uri: str | Path) -> Path:
     if isinstance(uri, Path):
         return uri
     parts = urlsplit(uri)
-    if parts.scheme == "file":
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
     if parts.scheme:
         raise InvalidPackage(f"{uri}: packages are read from folders and file:// URIs only")
@@ -120,19 +132,27 @@ def _manifest(folder: Path) -> tuple[bytes, Manifest]:
 
 def _problems(path: Path, error: ValidationError) -> str:
     lines = (
-        ".".join(str(part) for part in problem["loc"]) + ": " + problem["msg"]
+        ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
         for problem in error.errors()
     )
     return f"{path}: " + "; ".join(lines)
 
 
 def _verify(folder: Path, key: str, path: str, expected: str) -> None:
-    if not (folder / path).resolve().is_relative_to(folder.resolve()):
+    if not Path(realpath(folder / path)).is_relative_to(realpath(folder)):
         raise InvalidPackage(f"{folder / FILE}: {key}: {path} leaves the package")
     actual = _digest(folder / path)
     if actual != expected:
         raise InvalidPackage(
             f"{folder / path}: SHA-256 is {actual}, but {FILE} says {expected} ({key})"
+        )
+
+
+def _weigh(folder: Path, key: str, artifact: Artifact) -> None:
+    size = (folder / artifact.path).stat().st_size
+    if size != artifact.bytes:
+        raise InvalidPackage(
+            f"{folder / artifact.path}: {size} bytes, but {FILE} says {artifact.bytes} ({key})"
         )
 
 

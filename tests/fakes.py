@@ -55,6 +55,7 @@ def manifest_fields(task: str = "detection", **changes: Any) -> dict[str, Any]:
             "std": [255, 255, 255],
         },
         "max_side": 64,
+        "batch_sizes": [1, 2, 4, 8],
         "labels": [{"id": label, "name": label.capitalize()} for label in labels],
         "threshold_sets": {"default": {"*": 0.5}, "strict": {"*": 0.8}} if labels else {},
         "license": {"id": "CC0-1.0", "text": "Free for all.", "commercial_use": True},

@@ -45,7 +45,7 @@ class LoadedHost(ModelHost[Any]):
     """A host whose model needs no package on disk."""
 
     def __init__(self, model: FakeModel, pool: ComputePool, settings: ModelSettings) -> None:
-        super().__init__(settings, lambda *_: model, pool)
+        super().__init__(settings, lambda *_: model, pool, model.package.manifest.task)
         self._ready_model = model
 
     def _prepare(self) -> Any:

@@ -9,6 +9,7 @@ from services.captioner.model import Captions, load
 from services.captioner.servicer import CaptionerServicer
 from services.captioner.settings import CaptionerSettings
 from services.hosting import ModelHost, ModelSettings
+from services.manifest import Task
 from trilens.v1 import captioner_pb2 as pb
 from trilens.v1 import captioner_pb2_grpc as rpc
 
@@ -23,14 +24,14 @@ KIND = ServiceKind(
 
 def captioner(settings: ModelSettings, pool: ComputePool) -> App:
     """The app: a model, and the servicer that answers with it."""
-    host = ModelHost(settings, load, pool)
+    host = ModelHost(settings, load, pool, Task.CAPTION)
     return ModelApp(KIND, host, CaptionerServicer(host, decoder(pool)), pool)
 
 
 def main() -> None:
     """Serves until told to stop."""
-    server = read(ServerSettings)
-    run(server, captioner(read(CaptionerSettings), ComputePool(server.slots(), server.lend_after)))
+    server, own = read(ServerSettings, CaptionerSettings)
+    run(server, captioner(own, ComputePool(server.slots(), server.lend_after)))
 
 
 if __name__ == "__main__":

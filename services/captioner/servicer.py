@@ -24,6 +24,7 @@ class CaptionerServicer(rpc.CaptionerServiceServicer):
     ) -> pb.CaptionImageResponse:
         """One photo's caption."""
         call = current_call()
+        checked(request.options, self._host.package.manifest)  # before the photo costs anything
         pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
         given = await self.answer(pixels, request.options, call)
         return pb.CaptionImageResponse(

@@ -9,6 +9,7 @@ from services.classifier.model import Attributes, load
 from services.classifier.servicer import ClassifierServicer
 from services.classifier.settings import ClassifierSettings
 from services.hosting import ModelHost, ModelSettings
+from services.manifest import Task
 from trilens.v1 import classifier_pb2 as pb
 from trilens.v1 import classifier_pb2_grpc as rpc
 
@@ -23,16 +24,14 @@ KIND = ServiceKind(
 
 def classifier(settings: ModelSettings, pool: ComputePool) -> App:
     """The app: a model, and the servicer that answers with it."""
-    host = ModelHost(settings, load, pool)
+    host = ModelHost(settings, load, pool, Task.CLASSIFICATION)
     return ModelApp(KIND, host, ClassifierServicer(host, decoder(pool)), pool)
 
 
 def main() -> None:
     """Serves until told to stop."""
-    server = read(ServerSettings)
-    run(
-        server, classifier(read(ClassifierSettings), ComputePool(server.slots(), server.lend_after))
-    )
+    server, own = read(ServerSettings, ClassifierSettings)
+    run(server, classifier(own, ComputePool(server.slots(), server.lend_after)))
 
 
 if __name__ == "__main__":

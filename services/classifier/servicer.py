@@ -5,7 +5,7 @@ from chassis.decoder import Decoder
 from chassis.doors import Context
 from chassis.images import Pixels
 from services.answers import Answer, answer, box_message
-from services.choices import Choice, choose
+from services.choices import Choice, checked, choose
 from services.classifier.model import Attributes, LabelScore
 from services.hosting import ModelHost
 from trilens.v1 import classifier_pb2 as pb
@@ -24,6 +24,7 @@ class ClassifierServicer(rpc.ClassifierServiceServicer):
     ) -> pb.ClassifyImageResponse:
         """One photo's labels and faces."""
         call = current_call()
+        checked(request.options, self._host.package.manifest)  # before the photo costs anything
         pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
         given = await self.answer(pixels, request.options, call)
         return pb.ClassifyImageResponse(

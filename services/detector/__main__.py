@@ -9,6 +9,7 @@ from services.detector.model import Detections, load
 from services.detector.servicer import DetectorServicer
 from services.detector.settings import DetectorSettings
 from services.hosting import ModelHost, ModelSettings
+from services.manifest import Task
 from trilens.v1 import detector_pb2 as pb
 from trilens.v1 import detector_pb2_grpc as rpc
 
@@ -23,14 +24,14 @@ KIND = ServiceKind(
 
 def detector(settings: ModelSettings, pool: ComputePool) -> App:
     """The app: a model, and the servicer that answers with it."""
-    host = ModelHost(settings, load, pool)
+    host = ModelHost(settings, load, pool, Task.DETECTION)
     return ModelApp(KIND, host, DetectorServicer(host, decoder(pool)), pool)
 
 
 def main() -> None:
     """Serves until told to stop."""
-    server = read(ServerSettings)
-    run(server, detector(read(DetectorSettings), ComputePool(server.slots(), server.lend_after)))
+    server, own = read(ServerSettings, DetectorSettings)
+    run(server, detector(own, ComputePool(server.slots(), server.lend_after)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from chassis.decoder import Decoder
 from chassis.doors import Context
 from chassis.images import Pixels
 from services.answers import Answer, answer, box_message
-from services.choices import Choice, choose
+from services.choices import Choice, checked, choose
 from services.detector.model import Detections
 from services.hosting import ModelHost
 from trilens.v1 import detector_pb2 as pb
@@ -24,6 +24,7 @@ class DetectorServicer(rpc.DetectorServiceServicer):
     ) -> pb.DetectObjectsResponse:
         """One photo's objects."""
         call = current_call()
+        checked(request.options, self._host.package.manifest)  # before the photo costs anything
         pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
         given = await self.answer(pixels, request.options, call)
         return pb.DetectObjectsResponse(
