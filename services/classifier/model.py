@@ -97,7 +97,9 @@ class Classifier:
 
     def logits(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """The network's raw answer (faces, labels) to faces framed as `face_crop` does."""
-        parts = [np.empty((0, len(self._labels)), np.float32)]
+        if not crops:
+            return np.empty((0, len(self._labels)), np.float32)
+        parts = []
         for start in range(0, len(crops), _MOST_FACES_A_RUN):
             images = (np.stack(crops[start : start + _MOST_FACES_A_RUN]) - self._mean) / self._std
             if self._channels_first:
