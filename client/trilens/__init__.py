@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trilens.aio import AsyncClient
     from trilens.client import Client
-    from trilens.errors import Explanation, Violation, explain
+    from trilens.errors import Explanation, FeatureEnd, Violation, explain
     from trilens.results import Analyzed
     from trilens.v1.analysis_pb2 import AnalyzeImageResponse, FeatureRequest
     from trilens.v1.captioner_pb2 import CaptionOptions
@@ -23,6 +23,7 @@ __all__ = [
     "Client",
     "DetectionOptions",
     "Explanation",
+    "FeatureEnd",
     "FeatureRequest",
     "Violation",
     "explain",
@@ -37,6 +38,7 @@ _HOMES = {
     "Client": "trilens.client",
     "DetectionOptions": "trilens.v1.detector_pb2",
     "Explanation": "trilens.errors",
+    "FeatureEnd": "trilens.errors",
     "FeatureRequest": "trilens.v1.analysis_pb2",
     "Violation": "trilens.errors",
     "explain": "trilens.errors",

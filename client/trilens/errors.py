@@ -7,6 +7,8 @@ import grpc
 from google.protobuf import message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from trilens.v1 import analysis_pb2 as pb
+
 _PLAIN = {
     "ABORTED": "the call was given up",
     "CANCELLED": "the call was cancelled",
@@ -31,6 +33,15 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureEnd:
+    """What became of one feature of a call that failed."""
+
+    feature: str
+    state: pb.State
+    message: str  # empty if the feature answered
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """An error taken apart; as a string it is one sentence for people."""
 
@@ -39,6 +50,7 @@ class Explanation:
     message: str  # the server's words, or the system's
     violations: tuple[Violation, ...] = ()
     retry_after: timedelta | None = None  # when the server would like to be asked again
+    features: tuple[FeatureEnd, ...] = ()  # by name, if the call failed because of them
 
     def __str__(self) -> str:
         text = f"{self._lead()}: {self.message}" if self.message else self._lead()
@@ -89,8 +101,9 @@ def _explain_status(status: status_pb2.Status) -> Explanation:
     info = error_details_pb2.ErrorInfo()
     bad_request = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
+    states = pb.AnalyzeImageResponse()
     for detail in status.details:
-        for known in (info, bad_request, retry):
+        for known in (info, bad_request, retry, states):
             detail.Unpack(known)
     known_code = status.code in code_pb2.Code.values()
     return Explanation(
@@ -99,4 +112,8 @@ def _explain_status(status: status_pb2.Status) -> Explanation:
         message=status.message,
         violations=tuple(Violation(v.field, v.description) for v in bad_request.field_violations),
         retry_after=retry.retry_delay.ToTimedelta() if retry.HasField("retry_delay") else None,
+        features=tuple(
+            FeatureEnd(feature, outcome.state, outcome.status.message)
+            for feature, outcome in sorted(states.outcomes.items())
+        ),
     )

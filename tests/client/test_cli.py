@@ -122,6 +122,28 @@ def test_a_photo_without_an_answer_exits_3_and_costs_no_other(trilens, gateway, 
     assert "a woman smiles" in out
 
 
+def test_a_photo_that_failed_for_its_features_tells_of_each(trilens, gateway):
+    def answer(request):
+        raise Refusal(
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            "captions: too late",
+            "ANALYSIS_FAILED",
+            [partial_answer()],
+        )
+
+    gateway.answer = answer
+
+    code, out, _ = trilens("analyze", CAT)
+    _, line, _ = trilens("analyze", "--json", CAT)
+
+    assert code == 3
+    assert "captions  timed out: no answer within 1 s" in out
+    assert json.loads(line)["error"]["features"]["captions"] == {
+        "state": "STATE_TIMED_OUT",
+        "message": "no answer within 1 s",
+    }
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

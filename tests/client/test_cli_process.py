@@ -31,19 +31,19 @@ def test_ctrl_c_stops_at_once_without_a_traceback():
 
     def answer(request):
         entered.set()
-        released.wait(30)
+        released.wait(60)
         return full_answer()
 
     with serving(FakeGateway(answer)) as server:
         running = subprocess.Popen(
-            [*COMMAND, "analyze", PHOTOS, "--timeout", "25"],
+            [*COMMAND, "analyze", PHOTOS, "--timeout", "50"],
             env=environment(server),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         assert entered.wait(20)
         running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=10)
+        _, err = running.communicate(timeout=30)
         released.set()
 
     assert running.returncode == 130

@@ -81,7 +81,7 @@ def test_a_file_too_large_to_send_is_refused_without_reading_it(client, gateway,
     with huge.open("wb") as file:
         file.truncate(2**40)
 
-    with pytest.raises(OSError, match="larger than 32 MiB"):
+    with pytest.raises(OSError, match="larger than 64 MiB"):
         client.analyze(huge)
     assert not gateway.requests
 

@@ -6,8 +6,9 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from tests.client.fakes import FakeGateway, Refusal, serving, status
+from tests.client.fakes import FakeGateway, Refusal, partial_answer, serving, status
 from trilens import Client, Violation, explain
+from trilens.v1 import analysis_pb2
 
 
 def refused_with(refusal: Refusal) -> grpc.RpcError:
@@ -54,6 +55,19 @@ def test_a_full_server_says_when_to_try_again():
 
     assert explanation.retry_after == timedelta(seconds=0.25)
     assert str(explanation) == "too much at once: queue full; try again in 0.25 s"
+
+
+def test_a_call_that_failed_for_its_features_tells_of_each():
+    states = partial_answer()
+    refusal = Refusal(
+        grpc.StatusCode.DEADLINE_EXCEEDED, "captions: too late", "ANALYSIS_FAILED", [states]
+    )
+
+    features = explain(refused_with(refusal)).features
+
+    assert [end.feature for end in features] == ["attributes", "captions", "objects"]
+    assert features[1].state == analysis_pb2.STATE_TIMED_OUT
+    assert features[1].message == "no answer within 1 s"
 
 
 def test_an_error_without_details_is_explained_by_its_code():

@@ -30,7 +30,7 @@ def main() -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print("\nstopped", file=sys.stderr)
+        print("stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     except ReaderGone:
         # Python would flush stdout once more on its way out, and complain.

@@ -41,16 +41,17 @@ def analyze(
     """
     terminal = Terminal()
     code = EXIT_FULL
-    with terminal.progress(shown=len(order.sources) > 1) as progress:
-        photos = progress.add_task("photos", total=len(order.sources))
-        with closing(_results(client, server, order)) as results:
-            for result in results:
-                source = order.sources[result.index]
-                _show(terminal, source.name, result, as_json=as_json)
-                if result.response is not None and result.index in pictures:
-                    save(source, result.response, pictures[result.index])
-                code = max(code, _code(result))
-                progress.advance(photos)
+    with (
+        terminal.progress(len(order.sources)) as one_more,
+        closing(_results(client, server, order)) as results,
+    ):
+        for result in results:
+            source = order.sources[result.index]
+            _show(terminal, source.name, result, as_json=as_json)
+            if result.response is not None and result.index in pictures:
+                save(source, result.response, pictures[result.index])
+            code = max(code, _code(result))
+            one_more()
     return code
 
 
@@ -82,7 +83,7 @@ def _show(terminal: Terminal, name: str, result: Analyzed, *, as_json: bool) -> 
         if as_json:
             terminal.line(lines.failed(name, result.error))
         else:
-            terminal.show(report.failed(name, str(explain(result.error))))
+            terminal.show(report.failed(name, explain(result.error)))
 
 
 def _code(result: Analyzed) -> int:

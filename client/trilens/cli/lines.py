@@ -29,6 +29,11 @@ def failed(name: str, error: Exception) -> str:
             for violation in explanation.violations
         ],
     }
+    if explanation.features:
+        shown["features"] = {
+            end.feature: {"state": _name(end.state), "message": end.message}
+            for end in explanation.features
+        }
     if explanation.retry_after is not None:
         shown["retryAfterSeconds"] = explanation.retry_after.total_seconds()
     return _line({"photo": name, "error": shown})
@@ -50,6 +55,11 @@ def _without_unknown_details(response: pb.AnalyzeImageResponse) -> pb.AnalyzeIma
             del outcome.status.details[:]
             outcome.status.details.extend(details)
     return known
+
+
+def _name(state: pb.State) -> str | int:
+    # as protobuf's JSON mapping has it: a number for a state that only a newer client knows
+    return pb.State.Name(state) if state in pb.State.values() else state
 
 
 def _is_known(type_name: str) -> bool:

@@ -87,13 +87,16 @@ def _in_pixels(box: image_pb2.BoundingBox, size: tuple[int, int]) -> Rectangle:
 
 
 def _attributes(face: classifier_pb2.Face) -> str:
-    marks = {classifier_pb2.DECISION_PRESENT: "", classifier_pb2.DECISION_UNCERTAIN: "?"}
     shown = [
-        f"{label.label}{marks[label.decision]} {percent(label.score)}"
+        f"{label.label}{_doubt(label.decision)} {percent(label.score)}"
         for label in face.labels
-        if label.decision in marks
+        if label.decision != classifier_pb2.DECISION_ABSENT
     ]
     return "\n".join(shown) or f"face {percent(face.confidence)}"
+
+
+def _doubt(decision: classifier_pb2.Decision) -> str:
+    return "" if decision == classifier_pb2.DECISION_PRESENT else "?"
 
 
 def _outline(canvas: ImageDraw.ImageDraw, box: Rectangle, colour: Colour, line: int) -> None:

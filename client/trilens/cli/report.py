@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trilens.cli.terminal import readable
-from trilens.errors import explain
+from trilens.errors import Explanation, explain
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import classifier_pb2, detector_pb2
 
@@ -39,10 +39,15 @@ def answered(name: str, response: pb.AnalyzeImageResponse, seconds: float) -> Re
     return Group(heading, Padding(rows, (0, 0, 1, 2)))
 
 
-def failed(name: str, why: str) -> RenderableType:
-    """A photo without an answer."""
-    reason = Text(readable(why), "red")
-    return Group(Text(readable(name), "bold"), Padding(reason, (0, 0, 1, 2)))
+def failed(name: str, why: Explanation) -> RenderableType:
+    """A photo without an answer: why, and what each feature said where that is known."""
+    lines = [Text(readable(str(why)), "red")]
+    lines += [
+        Text(f"{end.feature}  {_state(end.state)}: {readable(end.message)}", "yellow")
+        for end in why.features
+        if end.state != pb.STATE_OK
+    ]
+    return Group(Text(readable(name), "bold"), Padding(Group(*lines), (0, 0, 1, 2)))
 
 
 def milliseconds(seconds: float) -> str:
@@ -67,8 +72,8 @@ def _ran(feature: str, outcome: pb.FeatureOutcome) -> str:
 
 def _answer(outcome: pb.FeatureOutcome) -> RenderableType:
     if outcome.state != pb.STATE_OK:
-        state = STATES.get(outcome.state, f"state {outcome.state}")
-        return Text(f"{state}: {readable(str(explain(outcome.status)))}", "yellow")
+        why = readable(str(explain(outcome.status)))
+        return Text(f"{_state(outcome.state)}: {why}", "yellow")
     result = outcome.WhichOneof("result")
     if result == "classification":
         return Group(*_faces(outcome.classification))
@@ -77,6 +82,10 @@ def _answer(outcome: pb.FeatureOutcome) -> RenderableType:
     if result == "detection":
         return _objects(outcome.detection.objects)
     return Text("answered, with a result that this version of the client cannot show", "yellow")
+
+
+def _state(state: pb.State) -> str:
+    return STATES.get(state, f"state {state}")
 
 
 def _faces(classification: classifier_pb2.Classification) -> Iterator[Text]:
@@ -94,9 +103,9 @@ def _label(label: classifier_pb2.LabelScore) -> Text:
     name, score = readable(label.label), percent(label.score)
     if label.decision == classifier_pb2.DECISION_PRESENT:
         return Text(f"{name} {score}", "bold green")
-    if label.decision == classifier_pb2.DECISION_UNCERTAIN:
-        return Text(f"maybe {name} {score}", "yellow")
-    return Text(f"not {name} {score}", "dim")
+    if label.decision == classifier_pb2.DECISION_ABSENT:
+        return Text(f"not {name} {score}", "dim")
+    return Text(f"maybe {name} {score}", "yellow")
 
 
 def _objects(objects: Iterable[detector_pb2.DetectedObject]) -> Text:

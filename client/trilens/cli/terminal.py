@@ -1,6 +1,9 @@
 """What the command writes to: results to stdout, everything else to stderr."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import click
 from rich.console import Console, RenderableType
@@ -63,22 +66,25 @@ class Terminal:
         else:
             _write(result)
 
-    def progress(self, *, shown: bool) -> Progress:
-        """A bar on stderr, only where that is a terminal; gone when it ends."""
-        # Two consoles that share one terminal would write over each other.
-        console = self._out if self._out.is_terminal else self._err
-        return Progress(
-            TextColumn("{task.description}"),
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Callable[[], object]]:
+        """Gives what to call after each photo: a bar shows it, where stderr is a terminal."""
+        if total < 2 or not self._err.is_terminal:
+            yield lambda: None
+            return
+        with Progress(
+            TextColumn("photos"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=console,
+            # two consoles that share one terminal would write over each other
+            console=self._out if self._out.is_terminal else self._err,
             transient=True,
             # results must not follow the bar to stderr
             redirect_stdout=False,
             redirect_stderr=False,
-            disable=not (shown and self._err.is_terminal),
-        )
+        ) as bar:
+            yield partial(bar.advance, bar.add_task("photos", total=total))
 
 
 def _write(text: str) -> None:
