@@ -53,10 +53,15 @@ class Explanation:
     features: tuple[FeatureEnd, ...] = ()  # by name, if the call failed because of them
 
     def __str__(self) -> str:
-        text = f"{self._lead()}: {self.message}" if self.message else self._lead()
+        return f"{self._lead()}: {self.said}" if self.said else self._lead()
+
+    @property
+    def said(self) -> str:
+        """The message, and when to try again."""
         if self.retry_after is None:
-            return text
-        return f"{text}; try again in {self.retry_after.total_seconds():g} s"
+            return self.message
+        again = f"try again in {self.retry_after.total_seconds():g} s"
+        return f"{self.message}; {again}" if self.message else again
 
     def _lead(self) -> str:
         if self.reason == "UNREACHABLE":

@@ -72,4 +72,5 @@ def _is_known(type_name: str) -> bool:
 
 
 def _line(content: dict[str, Any]) -> str:
-    return json.dumps(content, separators=(",", ":"))
+    # sorted, since protobuf's maps have no order: the same answer is the same line
+    return json.dumps(content, separators=(",", ":"), sort_keys=True)

@@ -41,13 +41,13 @@ def answered(name: str, response: pb.AnalyzeImageResponse, seconds: float) -> Re
 
 def failed(name: str, why: Explanation) -> RenderableType:
     """A photo without an answer: why, and what each feature said where that is known."""
-    lines = [Text(readable(str(why)), "red")]
-    lines += [
-        Text(f"{end.feature}  {_state(end.state)}: {readable(end.message)}", "yellow")
-        for end in why.features
-        if end.state != pb.STATE_OK
-    ]
-    return Group(Text(readable(name), "bold"), Padding(Group(*lines), (0, 0, 1, 2)))
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(no_wrap=True, style="cyan")
+    for end in why.features:
+        if end.state != pb.STATE_OK:
+            rows.add_row(end.feature, _absence(end.state, end.message))
+    reason = Group(Text(readable(str(why)), "red"), rows)
+    return Group(Text(readable(name), "bold"), Padding(reason, (0, 0, 1, 2)))
 
 
 def milliseconds(seconds: float) -> str:
@@ -72,8 +72,7 @@ def _ran(feature: str, outcome: pb.FeatureOutcome) -> str:
 
 def _answer(outcome: pb.FeatureOutcome) -> RenderableType:
     if outcome.state != pb.STATE_OK:
-        why = readable(str(explain(outcome.status)))
-        return Text(f"{_state(outcome.state)}: {why}", "yellow")
+        return _absence(outcome.state, explain(outcome.status).said)
     result = outcome.WhichOneof("result")
     if result == "classification":
         return Group(*_faces(outcome.classification))
@@ -84,8 +83,8 @@ def _answer(outcome: pb.FeatureOutcome) -> RenderableType:
     return Text("answered, with a result that this version of the client cannot show", "yellow")
 
 
-def _state(state: pb.State) -> str:
-    return STATES.get(state, f"state {state}")
+def _absence(state: pb.State, why: str) -> Text:
+    return Text(f"{STATES.get(state, f'state {state}')}: {readable(why)}", "yellow")
 
 
 def _faces(classification: classifier_pb2.Classification) -> Iterator[Text]:
