@@ -1,5 +1,6 @@
 """Fakes with behaviour and no assertions: models that answer, wait, hang or break as told."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -117,7 +118,8 @@ class FakeModel:
         if self._gate is not None:
             self._gate.wait()
         if self._broken is not None:
-            raise self._broken
+            # Without this, one error raised again and again remembers every time before.
+            raise self._broken.with_traceback(None)
         return tuple(
             ModelError("refused") if self._refuses(photo) else self._prediction for photo in batch
         )
@@ -125,3 +127,34 @@ class FakeModel:
     def close(self) -> None:
         """Notes that it was closed."""
         self.closed = True
+
+
+class FakeApp:
+    """Starts and stops when it may; `starts` and `breaks` say how starting ends."""
+
+    name = "fake"
+    services = ("trilens.v1.FakeService",)
+
+    def __init__(self, *, starts: bool = True, breaks: Exception | None = None) -> None:
+        self.may_start = asyncio.Event()
+        self.may_stop = asyncio.Event()
+        self.started = asyncio.Event()
+        self.stopping = asyncio.Event()
+        self._starts = starts
+        self._breaks = breaks
+
+    def register(self, server: Any) -> None:
+        """Has no servicer."""
+
+    async def start(self) -> bool:
+        """As told."""
+        await self.may_start.wait()
+        self.started.set()
+        if self._breaks is not None:
+            raise self._breaks
+        return self._starts
+
+    async def stop(self) -> None:
+        """Ends once it may."""
+        self.stopping.set()
+        await self.may_stop.wait()
