@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
-from chassis.images import Pixels
+from chassis.images import ImageLimits, decode
 from services.detector.model import Detections, Detector
 from services.model import ModelError
 from training import coco
@@ -47,7 +45,7 @@ def evaluate(detector: Detector, folder: Path, split: str) -> Measured:
 def measure(detector: Detector, photos: Sequence[coco.TruePhoto]) -> Measured:
     """Predicts the photos one by one and compares with their true boxes."""
     order = {label.id: n for n, label in enumerate(detector.package.manifest.labels)}
-    pixels = [_pixels(photo.content) for photo in photos]
+    pixels = [decode(photo.content, detector.max_side, ImageLimits()).pixels for photo in photos]
     begun = time.process_time()
     predictions = [detector.predict([photo])[0] for photo in pixels]
     spent = time.process_time() - begun
@@ -58,11 +56,6 @@ def measure(detector: Detector, photos: Sequence[coco.TruePhoto]) -> Measured:
         at_thresholds=tuple(_at(threshold, predicted, true) for threshold in THRESHOLDS),
         milliseconds=spent / len(photos) * 1e3,
     )
-
-
-def _pixels(content: bytes) -> Pixels:
-    with Image.open(io.BytesIO(content)) as photo:
-        return Pixels(np.asarray(photo.convert("RGB")))
 
 
 def _boxes(prediction: Detections | ModelError, order: dict[str, int]) -> coco.Boxes:

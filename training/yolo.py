@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import shutil
 from pathlib import Path
 
 import onnx
@@ -12,6 +13,8 @@ from safetensors.torch import load_file
 from torch import nn
 from ultralytics.nn.tasks import DetectionModel
 
+from services.detector.model import ARTIFACT
+from services.packages import Package, open_package, write_manifest
 from services.runtimes.ultralytics import for_inference, read_checkpoint
 from training.onnx_weights import store_in_half, weights_of
 
@@ -89,6 +92,18 @@ def to_onnx(network: nn.Module, side: int, path: Path, labels: tuple[str, ...]) 
     metadata = {"task": "detect", "names": repr(dict(enumerate(labels)))}
     onnx.helper.set_model_props(model, metadata)
     onnx.save(store_in_half(model), path)
+
+
+def hosted(package: Package, folder: Path) -> Package:
+    """A detection package's weights as a `.pt` for the ultralytics runtime, in a new folder."""
+    manifest = package.manifest
+    shutil.copytree(package.path, folder)
+    network = from_onnx(package.file(ARTIFACT), tuple(label.name for label in manifest.labels))
+    to_pt(network, folder / "detector.pt")
+    fields = manifest.model_dump(mode="json", by_alias=True)
+    artifacts = {ARTIFACT: {"path": "detector.pt"}}
+    write_manifest(folder, fields | {"runtime": "ultralytics", "artifacts": artifacts})
+    return open_package(folder)
 
 
 def _named(architecture: str, labels: tuple[str, ...]) -> DetectionModel:
