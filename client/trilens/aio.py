@@ -18,7 +18,7 @@ from trilens.v1 import analysis_pb2_grpc, model_pb2, model_pb2_grpc
 class AsyncClient:
     """Calls a Trilens server from asyncio; closed by `close` or `async with`.
 
-    The arguments are those of `trilens.Client`. Make it where its event loop runs.
+    Its arguments are those of `trilens.Client`. Make it where its event loop runs.
     """
 
     def __init__(
@@ -29,12 +29,9 @@ class AsyncClient:
         root_certificates: Path | str | None = None,
         options: channel.Options = (),
     ) -> None:
-        arguments = tuple((dict(channel.options()) | dict(options)).items())
-        secrets = channel.credentials(tls=tls, root_certificates=root_certificates)
-        if secrets is None:
-            self.channel = grpc.aio.insecure_channel(server, arguments)
-        else:
-            self.channel = grpc.aio.secure_channel(server, secrets, arguments)
+        self.channel = channel.open_aio_channel(
+            server, tls=tls, root_certificates=root_certificates, further=options
+        )
         self._analysis = analysis_pb2_grpc.ImageAnalysisServiceStub(self.channel)
         self._model = model_pb2_grpc.ModelServiceStub(self.channel)
         self._defaults: tuple[str, ...] | None = None

@@ -48,14 +48,45 @@ def options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
     )
 
 
-def credentials(
-    *, tls: bool = False, root_certificates: Path | str | None = None
-) -> grpc.ChannelCredentials | None:
-    """TLS credentials, or None for plaintext.
+def open_channel(
+    server: str,
+    *,
+    tls: bool = False,
+    root_certificates: Path | str | None = None,
+    further: Options = (),
+) -> grpc.Channel:
+    """A channel with the published settings; `further` arguments go before them.
 
     `root_certificates` is a PEM file that the server's certificate is checked against, and implies
     TLS; `tls` alone checks against gRPC's own roots. Raises OSError if the file cannot be read.
     """
+    secrets = _credentials(tls=tls, root_certificates=root_certificates)
+    if secrets is None:
+        return grpc.insecure_channel(server, _with(further))
+    return grpc.secure_channel(server, secrets, _with(further))
+
+
+def open_aio_channel(
+    server: str,
+    *,
+    tls: bool = False,
+    root_certificates: Path | str | None = None,
+    further: Options = (),
+) -> grpc.aio.Channel:
+    """The same for asyncio."""
+    secrets = _credentials(tls=tls, root_certificates=root_certificates)
+    if secrets is None:
+        return grpc.aio.insecure_channel(server, _with(further))
+    return grpc.aio.secure_channel(server, secrets, _with(further))
+
+
+def _with(further: Options) -> Options:
+    return tuple((dict(options()) | dict(further)).items())
+
+
+def _credentials(
+    *, tls: bool, root_certificates: Path | str | None
+) -> grpc.ChannelCredentials | None:
     if root_certificates is not None:
         return grpc.ssl_channel_credentials(Path(root_certificates).read_bytes())
     return grpc.ssl_channel_credentials() if tls else None

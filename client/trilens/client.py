@@ -36,12 +36,9 @@ class Client:
         root_certificates: Path | str | None = None,
         options: channel.Options = (),
     ) -> None:
-        arguments = tuple((dict(channel.options()) | dict(options)).items())
-        secrets = channel.credentials(tls=tls, root_certificates=root_certificates)
-        if secrets is None:
-            self.channel = grpc.insecure_channel(server, arguments)
-        else:
-            self.channel = grpc.secure_channel(server, secrets, arguments)
+        self.channel = channel.open_channel(
+            server, tls=tls, root_certificates=root_certificates, further=options
+        )
         self._analysis = analysis_pb2_grpc.ImageAnalysisServiceStub(self.channel)
         self._model = model_pb2_grpc.ModelServiceStub(self.channel)
         self._defaults: tuple[str, ...] | None = None
