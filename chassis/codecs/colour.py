@@ -10,35 +10,35 @@ from PIL import Image, ImageCms
 from chassis.codecs.encoded import Samples
 
 _MAX_PROFILE_BYTES: Final = 2 << 20
-_MODES: Final = {3: "RGB", 4: "CMYK"}
 _SPACES: Final = {b"RGB ": "RGB", b"CMYK": "CMYK"}
 _SRGB: Final = ImageCms.createProfile("sRGB")
 _INVISIBLE: Final = 3  # levels of 255 by which a profile may differ from sRGB and be taken for it
 
 
-def to_srgb(samples: Samples, profile: bytes) -> Samples:
-    """The same picture in sRGB: RGB stays what it is unless the profile says otherwise.
-
-    CMYK comes inverted (255 is no ink). A profile that is broken, or made for other samples, is
-    ignored, as are those larger than 2 MiB.
-    """
-    mode = _MODES[samples.shape[2]]
-    transform = None
-    if _SPACES.get(profile[16:20]) == mode and len(profile) <= _MAX_PROFILE_BYTES:
-        transform = _transform(profile, mode)
+def from_cmyk(samples: Samples, profile: bytes) -> Samples:
+    """CMYK stored inverted (255 is no ink) in sRGB, by its profile if that is sound."""
+    transform = _transform_of(profile, "CMYK")
     if transform is not None:
-        return _applied(transform, samples, mode)
-    return samples if mode == "RGB" else _plain_cmyk(samples)
-
-
-def _plain_cmyk(samples: Samples) -> Samples:
+        return _applied(transform, 255 - samples, "CMYK")
     inks, black = samples[:, :, :3].astype(np.uint16), samples[:, :, 3:]
     return ((inks * black + 127) // 255).astype(np.uint8)
 
 
+def to_srgb(samples: Samples, profile: bytes) -> Samples:
+    """RGB in sRGB: unchanged where the profile is absent, broken or meant for other samples."""
+    transform = _transform_of(profile, "RGB")
+    return samples if transform is None else _applied(transform, samples, "RGB")
+
+
+def _transform_of(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    if _SPACES.get(profile[16:20]) != mode or len(profile) > _MAX_PROFILE_BYTES:
+        return None
+    return _transform(profile, mode)
+
+
 def _applied(transform: ImageCms.ImageCmsTransform, samples: Samples, mode: str) -> Samples:
     height, width, _ = samples.shape
-    stored = np.ascontiguousarray(samples if mode == "RGB" else 255 - samples)
+    stored = np.ascontiguousarray(samples)
     image = Image.frombuffer(mode, (width, height), stored, "raw", mode, 0, 1)
     return np.asarray(ImageCms.applyTransform(image, transform))
 

@@ -16,9 +16,9 @@ Samples: TypeAlias = NDArray[np.uint8]
 class Encoded:
     """A photo whose structure is sound and whose pixels are still encoded.
 
-    `read(max_side)` decodes them: (height, width, 3) is RGB, (height, width, 4) is CMYK stored
-    inverted (255 is no ink), as JPEG does. The longest side of the result is at least `max_side`,
-    or the photo's own where that is less. It raises InvalidImage for damaged pixels.
+    `read(max_side)` decodes them to (height, width, 3), RGB as the profile means it. The longest
+    side of the result is at least `max_side`, or the photo's own where that is less; its aspect is
+    roughly the photo's. It raises InvalidImage for damaged pixels.
     """
 
     format: str  # "jpeg", "png", ...
@@ -28,7 +28,7 @@ class Encoded:
     read: Callable[[int], Samples]
     frames: int = 1
     orientation: int = 1  # EXIF: 1 to 8
-    profile: bytes = b""  # ICC; empty if there is none
+    profile: bytes = b""  # ICC, of the RGB that is read; empty if there is none
 
 
 def truncated(name: str) -> InvalidImage:

@@ -13,6 +13,7 @@ from chassis.errors import InvalidImage
 Image.MAX_IMAGE_PIXELS = None
 
 _BAND_PIXELS: Final = 1 << 20
+_MIN_SIDE: Final = 16
 _GREY_16: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 
 
@@ -35,7 +36,7 @@ def read(content: bytes, name: str, max_side: int) -> Samples:
     try:
         with Image.open(BytesIO(content), formats=[name.upper()]) as image:
             image.load()
-            return _reduced(image, max(1, max(image.size) // (2 * max_side)))
+            return _reduced(image, max(image.size) // (2 * max_side))
     except InvalidImage:
         raise
     # Pillow's parsers raise whatever they stumble over, from SyntaxError to struct.error.
@@ -45,11 +46,13 @@ def read(content: bytes, name: str, max_side: int) -> Samples:
 
 def _reduced(image: Image.Image, factor: int) -> Samples:
     width, height = image.size
-    rows = max(1, _BAND_PIXELS // (width * factor)) * factor
+    # A side of few pixels keeps them: the last one of a whole factor may be a remainder.
+    across, down = (max(1, min(factor, side // _MIN_SIDE)) for side in image.size)
+    rows = max(1, _BAND_PIXELS // (width * down)) * down
     bands = []
     for top in range(0, height, rows):
         band = _opaque(image.crop((0, top, width, min(top + rows, height))))
-        bands.append(np.asarray((band.reduce(factor) if factor > 1 else band).convert("RGB")))
+        bands.append(np.asarray(band.reduce((across, down)).convert("RGB")))
     return np.concatenate(bands) if len(bands) > 1 else bands[0]
 
 
