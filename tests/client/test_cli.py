@@ -213,6 +213,13 @@ def test_a_threshold_asks_for_the_default_features(trilens, gateway):
     assert asked["attributes"].WhichOneof("options") is None
 
 
+def test_a_label_that_may_belong_to_a_model_not_ready_is_no_mistake_of_the_caller(trilens):
+    code, _, err = trilens("analyze", CAT, "--required", "captions", "--threshold", "mood=0.5")
+
+    assert code == 3
+    assert err == "Error: cannot tell who has the label 'mood': captions is not ready\n"
+
+
 def test_a_photo_comes_from_standard_input(trilens, gateway):
     code, out, _ = trilens("analyze", "-", stdin=Path(CAT).read_bytes())
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import click
 
 from trilens import request
+from trilens.cli.terminal import Failure
 from trilens.client import Client
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import classifier_pb2, detector_pb2, model_pb2
@@ -37,7 +38,7 @@ def ask_for(
     """The features to ask for, None for the deployment's default set.
 
     Asks the server for its labels only if a threshold is given. Raises click.UsageError for a
-    label that no feature has, and grpc.RpcError.
+    label that no feature has, Failure if one whose model is not ready may have it, and grpc.RpcError.
     """
     if not thresholds:
         return request.choose(names, required) if names else None
@@ -65,11 +66,16 @@ def _apply(
         else:
             continue
         found = True
-    if not found:
-        what = f"the label {threshold.label!r}" if threshold.label else "labels"
-        raise click.UsageError(
-            f"no feature asked for has {what}; `trilens models show FEATURE` lists them"
-        )
+    if found:
+        return
+    what = f"the label {threshold.label!r}" if threshold.label else "labels"
+    asked = [feature.feature for feature in chosen]
+    silent = [name for name in asked if name in known and not known[name].HasField("model")]
+    if silent:
+        raise Failure(f"cannot tell who has {what}: {', '.join(silent)} is not ready")
+    raise click.UsageError(
+        f"no feature asked for has {what}; `trilens models show FEATURE` lists them"
+    )
 
 
 def _options(
