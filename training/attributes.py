@@ -68,7 +68,7 @@ def main() -> None:
 @_version
 @_output
 @_finder
-@click.option("--epochs", default=8, show_default=True)
+@click.option("--epochs", default=6, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option(
     "--init",

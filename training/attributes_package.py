@@ -107,7 +107,7 @@ def _fields(version: str, command: str) -> dict[str, Any]:
         "labels": [{"id": label, "name": label.capitalize()} for label in LABELS],
         "calibration": _CALIBRATION,
         "threshold_sets": {"default": _EVEN},
-        "parameters": {"min_face": 32.0, "factor": 0.709, "thresholds": [0.6, 0.7, 0.8]},
+        "parameters": {"min_face": 40.0, "factor": 0.709, "thresholds": [0.6, 0.7, 0.8]},
         "license": {
             "id": "LicenseRef-non-commercial-research",
             "text": "Attributes network: trained on MTFL, CelebA, SMILEsmileD and muxspace faces, "

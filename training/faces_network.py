@@ -34,7 +34,7 @@ Batch = tuple[NDArray[np.float32], NDArray[np.int8]]
 class Schedule:
     """How long and how fast to train."""
 
-    epochs: int = 8
+    epochs: int = 6
     batch: int = 64
     peak_rate: float = 8e-4
     seed: int = 1

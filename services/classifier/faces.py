@@ -32,7 +32,7 @@ class Search:
     """How hard to look."""
 
     max_side: int = 640  # photos are reduced to this, in pixels
-    min_face: float = 32.0  # smallest face, in pixels of the reduced photo
+    min_face: float = 40.0  # smallest face, in pixels of the reduced photo
     factor: float = 0.709  # from one copy of the photo to the next smaller one
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8)  # of the three networks' scores
 
@@ -60,7 +60,7 @@ class FaceFinder:
     def find(self, photo: Image) -> tuple[FoundFace, ...]:
         """Finds the faces of an RGB photo of any size, the surest first."""
         scale = min(1.0, self._search.max_side / max(photo.shape[:2]))
-        reduced = _scaled(photo, scale)
+        reduced = _resized(photo, *_size(photo, scale))
         windows = self._refine(reduced, self._propose(reduced))
         return self._locate(reduced, windows, 1 / scale)
 
@@ -73,16 +73,17 @@ class FaceFinder:
         """Squares that may hold a face, over all sizes of faces."""
         windows, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
         scale = _WINDOW / self._search.min_face
+        copy = photo
         while min(photo.shape[:2]) * scale >= _WINDOW:
-            found, score = self._slide(photo, scale)
+            copy = _resized(copy, *_size(photo, scale))  # from the last one: less to read
+            found, score = self._slide(copy, photo)
             windows.append(found)
             scores.append(score)
             scale *= self._search.factor
         return _kept(np.concatenate(windows), np.concatenate(scores), _MOST_REFINED)
 
-    def _slide(self, photo: Image, scale: float) -> tuple[Windows, NDArray[np.float32]]:
+    def _slide(self, copy: Image, photo: Image) -> tuple[Windows, NDArray[np.float32]]:
         """Proposals from one copy of the photo, in pixels of the photo itself."""
-        copy = _scaled(photo, scale)
         answer = self._proposer.run({"images": _prepared(copy[None])})
         score, offsets = answer["score"][0, 0], answer["offsets"][0]
         rows, columns = np.nonzero(score >= self._search.thresholds[0])
@@ -144,9 +145,13 @@ def _prepared(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return planes
 
 
-def _scaled(photo: Image, scale: float) -> Image:
-    if scale == 1.0:
-        return photo
+def _size(photo: Image, scale: float) -> tuple[int, int]:
+    """Width and height at that scale, in whole pixels."""
     height, width = photo.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _resized(photo: Image, width: int, height: int) -> Image:
+    if photo.shape[:2] == (height, width):
+        return photo
+    return np.asarray(cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
