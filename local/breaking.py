@@ -3,9 +3,11 @@
 Nothing within a version of the contract may be taken away or change its meaning.
 """
 
+import io
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +43,8 @@ def _lay_out(root: Path, release: str) -> Path:
     shutil.copytree(root / BUILD / "googleapis", released / BUILD / "googleapis")
     archive = ("git", "archive", release, "buf.yaml", "protos")
     tree = subprocess.run(archive, cwd=root, capture_output=True, check=True).stdout
-    subprocess.run(("tar", "-x", "-C", str(released)), input=tree, check=True)
+    with tarfile.open(fileobj=io.BytesIO(tree)) as files:
+        files.extractall(released, filter="data")
     return released
 
 

@@ -40,7 +40,7 @@ def main(name: str, folder: Path) -> None:
     else:
         _install(required, folder)
     if name in WITH_CLIENT:
-        _link_client(folder)
+        link_client(folder)
     print(f"  took {time.monotonic() - begun:.1f} s", file=sys.stderr)
 
 
@@ -59,7 +59,7 @@ def _install_uv(required: Path, folder: Path) -> None:
 
 def _install(required: Path, folder: Path) -> None:
     uv = str(UV / "bin" / "uv")
-    environment = {"UV_PYTHON_DOWNLOADS": "never", **_indexes(), **os.environ}
+    environment = {"UV_PYTHON_DOWNLOADS": "never", **indexes(_pip_config()), **os.environ}
     _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], environment)
     # Every file has its digest in the list: it does not matter which index offers it.
     sync = [uv, "pip", "sync", "--require-hashes", "--index-strategy", "unsafe-best-match"]
@@ -67,7 +67,7 @@ def _install(required: Path, folder: Path) -> None:
     _run([*sync, *quiet, "--python", str(folder / "bin" / "python"), str(required)], environment)
 
 
-def _link_client(folder: Path) -> None:
+def link_client(folder: Path) -> None:
     """Makes `import trilens` and the `trilens` command work from the checkout, as it is edited."""
     client = ROOT / "client"
     for packages in folder.glob("lib/python*/site-packages"):
@@ -77,17 +77,21 @@ def _link_client(folder: Path) -> None:
     command.chmod(0o755)
 
 
-def _indexes() -> dict[str, str]:
-    """Where pip is told to look, in uv's words."""
-    command = [sys.executable, "-m", "pip", "config", "list"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+def indexes(listed: str) -> dict[str, str]:
+    """Where pip is told to look, in uv's words; from what `pip config list` prints."""
     found = {}
-    for line in sorted(told.splitlines(), reverse=True):  # ":env:" comes last and counts most
+    for line in sorted(listed.splitlines(), reverse=True):  # ":env:" comes last and counts most
         name, _, value = line.partition("=")
         key = name.rpartition(".")[2]
         if key in _INDEXES:
             found[_INDEXES[key]] = " ".join(ast.literal_eval(value).split())
     return found
+
+
+def _pip_config() -> str:
+    # Prints nothing where there is no pip.
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
