@@ -62,9 +62,10 @@ parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 6 GB (AR
 
 train-attributes: ## train the classifier; can be stopped and gone on with (ARGS=...)
 train-captions: ## train the captioner; can be stopped and gone on with (ARGS=...)
-train-objects: ## make the detector's package (ARGS=...)
+train-objects: ## make the detector's package from its weights (ARGS=...)
+train-objects: STEP := package
 train-attributes train-captions train-objects: train-%: $(TRAINING) $(STUBS)
-	@nice .venv-training/bin/python -m training.$* $(ARGS)
+	@nice .venv-training/bin/python -m training.$* $(or $(STEP),train) $(ARGS)
 
 clean: ## remove whatever was made here: environments, stubs, build folders, caches
 	@rm -rf .venv .venv-dev .venv-protos .venv-training build client/trilens/v1
