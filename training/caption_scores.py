@@ -1,0 +1,99 @@
+"""BLEU and CIDEr-D of sentences against people's, as pycocoevalcap computes them.
+
+Sentences come as words, already without punctuation. Corpus BLEU (Papineni et al., 2002) with the
+closest reference length; CIDEr-D (Vedantam et al., 2015) with sigma 6, clipping, and document
+frequencies from the references it is made with.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+Words: TypeAlias = Sequence[str]
+Ngrams: TypeAlias = Counter[tuple[str, ...]]
+
+ORDERS = 4
+_SIGMA = 6.0
+
+
+def bleu(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> tuple[float, ...]:
+    """BLEU-1 to BLEU-4 of a corpus, each in [0, 1]: a candidate and its references per photo."""
+    matched, possible = [0] * ORDERS, [0] * ORDERS
+    length = wanted = 0
+    for candidate, others in zip(candidates, references, strict=True):
+        length += len(candidate)
+        wanted += min((abs(len(o) - len(candidate)), len(o)) for o in others)[1]
+        counts = [_ngrams(other) for other in others]
+        for order, grams in enumerate(_ngrams(candidate)):
+            most: Ngrams = Counter()
+            for count in counts:
+                most |= count[order]
+            matched[order] += sum((grams & most).values())
+            possible[order] += max(0, len(candidate) - order)
+    scores, product = [], 1.0
+    brevity = min(1.0, math.exp(1 - wanted / max(length, 1e-9)))
+    for order in range(ORDERS):
+        product *= (matched[order] + 1e-15) / (possible[order] + 1e-9)
+        scores.append(brevity * product ** (1 / (order + 1)))
+    return tuple(scores)
+
+
+class CiderD:
+    """Scores sentences by the n-grams that they share with people's, rare ones counting more."""
+
+    def __init__(self, references: Sequence[Sequence[Words]]) -> None:
+        documents: Counter[tuple[str, ...]] = Counter()
+        counted = [[_ngrams(reference) for reference in others] for others in references]
+        for others in counted:
+            documents.update({gram for grams in others for order in grams for gram in order})
+        self._weights = {
+            gram: math.log(len(references)) - math.log(count) for gram, count in documents.items()
+        }
+        self._unseen = math.log(len(references))
+        self._references = [[self._vector(grams) for grams in others] for others in counted]
+
+    def score(self, candidate: Words, photo: int) -> float:
+        """CIDEr-D of a sentence about the photo of that position; 0 and up, 1 is as good as many.
+
+        On pycocoevalcap's scale: 10 times the mean cosine.
+        """
+        vector, norms, length = self._vector(_ngrams(candidate))
+        total = 0.0
+        for other, other_norms, other_length in self._references[photo]:
+            penalty = math.exp(-((length - other_length) ** 2) / (2 * _SIGMA**2))
+            for order in range(ORDERS):
+                norm = norms[order] * other_norms[order]
+                if norm:
+                    theirs = other[order]
+                    shared = sum(
+                        min(weight, theirs[gram]) * theirs[gram]
+                        for gram, weight in vector[order].items()
+                        if gram in theirs
+                    )
+                    total += penalty * shared / norm
+        return 10.0 * total / ORDERS / len(self._references[photo])
+
+    def mean(self, candidates: Iterable[Words]) -> float:
+        """Mean score of one candidate for each photo, in order."""
+        scores = [self.score(candidate, photo) for photo, candidate in enumerate(candidates)]
+        return sum(scores) / len(scores)
+
+    def _vector(
+        self, grams: Sequence[Ngrams]
+    ) -> tuple[list[dict[tuple[str, ...], float]], list[float], int]:
+        """TF-IDF weights and their norm for each order, and the length that CIDEr-D compares."""
+        vectors = [
+            {gram: count * self._weights.get(gram, self._unseen) for gram, count in order.items()}
+            for order in grams
+        ]
+        norms = [math.sqrt(sum(w * w for w in vector.values())) for vector in vectors]
+        # The reference implementation measures length in bigrams.
+        return vectors, norms, sum(grams[1].values())
+
+
+def _ngrams(words: Words) -> list[Ngrams]:
+    return [
+        Counter(tuple(words[i : i + order]) for i in range(len(words) - order + 1))
+        for order in range(1, ORDERS + 1)
+    ]

@@ -1,0 +1,122 @@
+"""The stages a captioner goes through, each of which can be stopped and gone on with."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from training.caption_network import Tensor
+
+Batch: TypeAlias = tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is trained how long."""
+
+    name: str
+    epochs: int
+    rate: float  # of learning, at its highest; falls to a twentieth along a cosine
+    patience: int = 3  # epochs without a better score, after which it ends
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage has come."""
+
+    epoch: int = 0  # epochs done
+    best: float = 0.0  # the highest score so far
+    best_epoch: int = 0
+
+
+def smoothed(truth: Tensor, logits: Tensor) -> Tensor:
+    """Cross entropy of each word with a tenth of the truth spread over the vocabulary."""
+    scores = ops.log_softmax(logits)
+    picked = ops.take_along_axis(scores, ops.expand_dims(ops.cast(truth, "int32"), -1), -1)
+    return -0.9 * ops.squeeze(picked, -1) - 0.1 * ops.mean(scores, -1)
+
+
+def surprise(truth: Tensor, logits: Tensor) -> Tensor:
+    """Cross entropy of each word."""
+    picked = ops.take_along_axis(
+        ops.log_softmax(logits), ops.expand_dims(ops.cast(truth, "int32"), -1), -1
+    )
+    return -ops.squeeze(picked, -1)
+
+
+def compiled(model: keras.Model, loss: Callable[..., Tensor], rate: float, steps: int) -> None:
+    """Gives a model its loss and an optimizer that warms up, then slows down over `steps`."""
+    warm = min(100, steps // 10)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warm, alpha=0.05, warmup_target=rate, warmup_steps=warm
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=0.01, clipnorm=2.0, use_ema=True, ema_momentum=0.995
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    # Compiled by XLA, a step of this network costs a CPU more than twice the time.
+    model.compile(optimizer, loss=loss, jit_compile=False)
+
+
+def teach(model: keras.Model, batches: Iterable[Batch], total: int) -> None:
+    """One epoch of batches: what is seen, sentences, and each word's weight in the loss.
+
+    Not `fit`, which would replace the weights by their moving average after every epoch.
+    """
+    bar = tqdm(batches, total=total)
+    for seen, words, weights in bar:
+        # The mean since the metrics were reset.
+        loss = float(model.train_on_batch([seen, words], words, sample_weight=weights))
+        bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+    model.reset_metrics()
+
+
+def run(
+    stage: Stage,
+    folder: Path,
+    model: keras.Model,
+    learn: Callable[[int], None],
+    score: Callable[[], float],
+) -> None:
+    """Trains until the stage ends, and leaves `model` with the weights that scored best.
+
+    `learn` runs the epoch of that number, from 0; `score` measures on val, higher is better. What
+    is scored and kept is the moving average of the weights. Goes on where an earlier run stopped:
+    `folder` holds the last and the best weights and the stage's progress.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    last, best, noted = (
+        folder / f"{stage.name}-last.weights.h5",
+        folder / f"{stage.name}-best.weights.h5",
+        folder / f"{stage.name}.json",
+    )
+    progress = Progress()
+    if noted.exists():
+        progress = Progress(**json.loads(noted.read_text()))
+        model.load_weights(last)
+    while progress.epoch < stage.epochs:
+        if progress.epoch - progress.best_epoch >= stage.patience:
+            break
+        learn(progress.epoch)
+        raw = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+        model.optimizer.finalize_variable_values(model.trainable_weights)
+        found = score()
+        done = progress.epoch + 1
+        print(f"{stage.name} epoch {done}/{stage.epochs}: {found:.4f}", flush=True)
+        if found > progress.best:
+            progress = Progress(done, found, done)
+            model.save_weights(best)
+        else:
+            progress = Progress(done, progress.best, progress.best_epoch)
+        for weight, values in zip(model.trainable_weights, raw, strict=True):
+            weight.assign(values)
+        model.save_weights(last)
+        noted.write_text(json.dumps(asdict(progress)))
+    model.load_weights(best)
