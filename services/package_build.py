@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from services.manifest import License, Task
 from services.model import Model
 from services.packages import InvalidPackage, Package, open_package, write_manifest
-from services.selftest import as_json, photo
+from services.selftest import as_json, check, photo
 
 GOLDEN_SIDE: Final = 320  # longest side of a golden photo, in pixels: small, and enough to differ
 
@@ -58,12 +58,26 @@ def build(order: Order, folder: Path) -> Package:
         raise InvalidPackage(f"{folder} exists; a version never changes, so take the next one")
     try:
         folder.mkdir(parents=True)
-        fields, load = _model(order, folder)
-        package = complete(folder, {**_facts(order), **fields}, order.photos, load)
+        fields = _facts(order) | _fields(order, folder)
+        package = complete(folder, fields, order.photos, _load)
         (folder / "card.md").write_text(_card(package))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    return package
+
+
+def verify(folder: Path) -> Package:
+    """Opens a package, loads its model and runs its self-test, as a service does at its start.
+
+    Raises InvalidPackage with the reason, RuntimeUnavailable if a library is missing for it.
+    """
+    package = open_package(folder)
+    model = _load(package)
+    try:
+        check(model)
+    finally:
+        model.close()
     return package
 
 
@@ -121,22 +135,33 @@ def inherited(order: Order, folder: Path) -> dict[str, Any]:
     return manifest.model_dump(mode="json", include=_INHERITED)
 
 
-def _model(order: Order, folder: Path) -> tuple[dict[str, Any], Load]:
-    # Each task's code is imported only when asked for, as the runtimes are.
+def _fields(order: Order, folder: Path) -> dict[str, Any]:
+    """What the manifest says of the networks, which are put into `folder`."""
     if order.task is Task.DETECTION:
-        from services.detector import building as detection
+        from services.detector.building import fields as of_detector
+
+        return of_detector(order, folder)
+    if order.task is Task.CLASSIFICATION:
+        from services.classifier.building import fields as of_classifier
+
+        return of_classifier(order, folder)
+    from services.captioner.building import fields as of_captioner
+
+    return of_captioner(order, folder)
+
+
+def _load(package: Package) -> Model[Any]:
+    if package.manifest.task is Task.DETECTION:
         from services.detector.model import load as load_detector
 
-        return detection.fields(order, folder), load_detector
-    if order.task is Task.CLASSIFICATION:
-        from services.classifier import building as classification
+        return load_detector(package)
+    if package.manifest.task is Task.CLASSIFICATION:
         from services.classifier.model import load as load_classifier
 
-        return classification.fields(order, folder), load_classifier
-    from services.captioner import building as caption
+        return load_classifier(package)
     from services.captioner.model import load as load_captioner
 
-    return caption.fields(order, folder), load_captioner
+    return load_captioner(package)
 
 
 def _facts(order: Order) -> dict[str, Any]:

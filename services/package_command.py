@@ -1,4 +1,4 @@
-"""`python -m services.packages build`: one's own model as a package, in one command."""
+"""`python -m services.packages`: builds packages of one's own models, and verifies packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from services.manifest import License, Task
-from services.package_build import Order, build
+from services.package_build import Order, build, verify
 from services.packages import InvalidPackage, Package, open_package
 from services.runtimes import RuntimeUnavailable
 
@@ -29,7 +29,28 @@ _File = click.Path(path_type=Path, exists=True, dir_okay=False)
 _Folder = click.Path(path_type=Path, file_okay=False)
 
 
-@click.command("build")
+@click.group()
+def main() -> None:
+    """Builds and verifies model packages."""
+
+
+@main.command("verify")
+@click.argument("folders", type=_Folder, nargs=-1, required=True)
+def verify_command(folders: tuple[Path, ...]) -> None:
+    """Checks manifests and digests, loads the models, and runs their self-tests."""
+    failed = 0
+    for folder in folders:
+        try:
+            verify(folder)
+        except (InvalidPackage, RuntimeUnavailable, ValueError) as problem:
+            failed += 1
+            click.echo(f"{folder}: {problem}", err=True)
+        else:
+            click.echo(f"{folder}: sound")
+    sys.exit(min(failed, 1))
+
+
+@main.command("build")
 @click.option("--task", type=click.Choice([task.value for task in Task]), required=True)
 @click.option(
     "--weights",
@@ -53,7 +74,7 @@ _Folder = click.Path(path_type=Path, file_okay=False)
 @click.option("--base", type=_Folder, help="A package that says whatever these options do not.")
 @click.option("--as-is", is_flag=True, help="Serve the .pt itself, with the ultralytics runtime.")
 @click.option("--output", type=_Folder, default=Path("models"), show_default=True)
-def command(
+def build_command(
     *,
     task: str,
     weights: tuple[str, ...],

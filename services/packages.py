@@ -165,3 +165,9 @@ def _digest(path: Path) -> str:
     except OSError as error:
         raise InvalidPackage(f"{path}: {error.strerror}") from None
     return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    from services.package_command import main
+
+    main()

@@ -1,6 +1,6 @@
 """The default detector: YOLOv8n with its published COCO weights, as a package.
 
-    python -m training.objects package       # exports, measures, writes models/objects/VERSION
+    python -m training.objects               # exports, measures, writes models/objects/1.0.0
     python -m training.objects evaluate models/objects/1.0.0
 
 `package` takes about a minute. Photos and weights are read from `--data` (../shared/data, or
@@ -42,9 +42,12 @@ _data = click.option(
 )
 
 
-@click.group()
-def main() -> None:
-    """Makes and measures the default detector."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Makes and measures the default detector; without a command it makes it."""
+    if context.invoked_subcommand is None:
+        context.invoke(package_command)
 
 
 @main.command("package")
@@ -146,7 +149,7 @@ def _fields(labels: tuple[str, ...], version: str, side: int) -> dict[str, Any]:
                 "Ultralytics YOLOv8n, trained on COCO 2017 train; 16-bit weights, batch norms "
                 "folded, nothing trained further"
             ],
-            "command": "python -m training.objects package",
+            "command": "python -m training.objects",
         },
     }
 

@@ -1,6 +1,7 @@
 """Detection networks of one's own: what is found out from the file, and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from services.detector.model import load
-from services.package_command import command
+from services.package_command import main
 from services.packages import open_package
 from services.selftest import check
 
@@ -62,10 +63,10 @@ def write_network(
 
 
 def run(tmp_path, weights, *options):
-    arguments = ["--task", "detection", "--weights", str(weights), "--name", "mine"]
+    arguments = ["build", "--task", "detection", "--weights", str(weights), "--name", "mine"]
     arguments += ["--version", "2.0.0", "--license", "MIT: Do as you like.", *options]
     arguments += ["--photo", str(ROOT / "tests/photos/cat.jpg"), "--output", str(tmp_path / "out")]
-    return CliRunner().invoke(command, arguments)
+    return CliRunner().invoke(main, arguments)
 
 
 def built(tmp_path, weights, *options):
@@ -196,12 +197,25 @@ def test_a_version_is_never_built_twice(tmp_path):
 
 
 def test_terms_must_be_said(tmp_path):
-    arguments = ["--task", "detection", "--name", "mine", "--version", "1.0.0"]
+    arguments = ["build", "--task", "detection", "--name", "mine", "--version", "1.0.0"]
     arguments += ["--weights", str(write_network(tmp_path / "best.onnx"))]
 
-    result = CliRunner().invoke(command, [*arguments, "--output", str(tmp_path)])
+    result = CliRunner().invoke(main, [*arguments, "--output", str(tmp_path)])
 
     assert "--license" in result.output
+
+
+def test_verify_says_of_each_package_whether_it_is_sound(tmp_path):
+    package = built(tmp_path, write_network(tmp_path / "best.onnx"))
+    broken = tmp_path / "broken"
+    shutil.copytree(package.path, broken)
+    (broken / "detector.onnx").write_bytes(b"changed")
+
+    result = CliRunner().invoke(main, ["verify", str(package.path), str(broken)])
+
+    assert result.exit_code == 1
+    assert f"{package.path}: sound" in result.output
+    assert f"{broken / 'detector.onnx'}: SHA-256 is" in result.output
 
 
 def test_the_answer_says_what_to_do_next(tmp_path):
