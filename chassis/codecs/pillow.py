@@ -18,13 +18,11 @@ _GREY_16: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 
 
 def bytes_per_pixel(channels: int, bits: int) -> int:
-    """What Pillow stores for a pixel: three channels take four bytes, one bit takes a byte.
+    """What decoding writes for a pixel: one byte for plain grey, however few its bits, else four.
 
     A palette's index counts as the three channels that it becomes.
     """
-    if channels > 1:
-        return 4
-    return 2 if bits == 16 else 1
+    return 4 if channels > 1 or bits > 8 else 1
 
 
 def read(content: bytes, name: str, max_side: int) -> Samples:

@@ -12,7 +12,7 @@ from chassis.errors import InvalidImage
 _MAX_CHUNKS: Final = 10_000
 # Every WebP is decoded as an animation, on two canvases of RGBA. The larger its file, the longer.
 _BYTES_PER_PIXEL: Final = 8
-_BYTES_PER_BYTE: Final = 8
+_BYTES_PER_BYTE: Final = 12
 
 
 def inspect(content: bytes) -> Encoded:

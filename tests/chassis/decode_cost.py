@@ -1,4 +1,4 @@
-"""Decodes one file in a process of its own and prints what that cost: CPU seconds, extra MiB."""
+"""Decodes files in a process of its own and prints, file by file, CPU seconds and extra MiB."""
 
 import json
 import resource
@@ -9,26 +9,32 @@ from pathlib import Path
 from chassis.errors import InvalidImage
 from chassis.images import ImageLimits, decode
 
-_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 PHOTO = Path(__file__).parents[1] / "photos" / "coffee.jpg"
+LIMITS = ImageLimits()
 
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT / (1 << 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / (1 << 20)
+
+
+def outcome(content):
+    try:
+        photo = decode(content, 480, LIMITS)
+    except InvalidImage as refused:
+        return str(refused)
+    return f"{photo.format} {photo.width}x{photo.height}"
 
 
 def main():
-    limits = ImageLimits()
-    decode(PHOTO.read_bytes(), 480, limits)  # imports and first allocations are not the file's
-    memory, started = peak(), time.process_time()
-    content = Path(sys.argv[1]).read_bytes()
-    try:
-        photo = decode(content, 480, limits)
-        outcome = f"{photo.format} {photo.width}x{photo.height}"
-    except InvalidImage as refused:
-        outcome = str(refused)
-    cost = {"seconds": time.process_time() - started, "megabytes": peak() - memory}
-    sys.stdout.write(json.dumps(cost | {"outcome": outcome}))
+    outcome(PHOTO.read_bytes())  # imports and first allocations are no file's fault
+    before, costs = peak(), {}
+    for file in map(Path, sys.argv[1:]):
+        content, started = file.read_bytes(), time.process_time()
+        said = outcome(content)
+        seconds = time.process_time() - started
+        costs[file.name] = {"said": said, "seconds": seconds, "megabytes": peak() - before}
+    sys.stdout.write(json.dumps(costs))
 
 
 if __name__ == "__main__":
