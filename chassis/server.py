@@ -14,12 +14,12 @@ from typing import Final, NoReturn, Protocol
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from chassis.doors import Server
 from chassis.health import Health
 from chassis.interceptors import Door
 from chassis.logs import configure_logging
+from chassis.reflection import Reflection
 from chassis.settings import ServerSettings
 from chassis.telemetry import start_telemetry
 
@@ -104,7 +104,10 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
     CannotStart.
     """
     health = Health(app.services)
-    server = _build(settings, app, health)
+    reflection = Reflection((*app.services, "grpc.health.v1.Health"))
+    server = _build(settings, app)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    reflection.register(server)
     probes = grpc.aio.server(options=(_ALONE,))
     health_pb2_grpc.add_HealthServicer_to_server(health, probes)
     ports = Ports(
@@ -119,6 +122,7 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
         yield ports
     finally:
         health.drain()
+        reflection.drain()
         await asyncio.sleep(settings.drain_delay)
         starting.cancel()
         await asyncio.wait((starting,))
@@ -128,7 +132,7 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
         logger.info("stopped")
 
 
-def _build(settings: ServerSettings, app: App, health: Health) -> Server:
+def _build(settings: ServerSettings, app: App) -> Server:
     server = grpc.aio.server(
         interceptors=(Door(settings.default_deadline, settings.max_deadline),),
         options=(
@@ -140,9 +144,6 @@ def _build(settings: ServerSettings, app: App, health: Health) -> Server:
         ),
     )
     app.register(server)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    names = (*app.services, "grpc.health.v1.Health", reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
     return server
 
 

@@ -138,6 +138,7 @@ class FakeApp:
     def __init__(self, *, starts: bool = True, breaks: Exception | None = None) -> None:
         self.may_start = asyncio.Event()
         self.may_stop = asyncio.Event()
+        self.may_stop.set()
         self.started = asyncio.Event()
         self.stopping = asyncio.Event()
         self._starts = starts

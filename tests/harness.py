@@ -24,6 +24,7 @@ from services.detector import __main__ as detector
 from services.detector.servicer import DetectorServicer
 from services.hosting import ModelHost, ModelSettings
 from tests.fakes import FEATURES, FakeModel
+from trilens.v1 import image_pb2
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "tests" / "photos"
@@ -34,6 +35,11 @@ _KINDS = {
     "caption": (captioner.KIND, CaptionerServicer),
     "detection": (detector.KIND, DetectorServicer),
 }
+
+
+def a_photo(name: str = "cat.jpg") -> image_pb2.Image:
+    """One of the photos, encoded."""
+    return image_pb2.Image(content=(PHOTOS / name).read_bytes())
 
 
 def a_call(seconds: float = 5.0, **changes: Any) -> Call:

@@ -30,6 +30,15 @@ def watch(channel: grpc.aio.Channel, name: str) -> "grpc.aio.UnaryStreamCall[obj
     return stub(channel).Watch(pb.HealthCheckRequest(service=name), timeout=10)
 
 
+async def rest(watching: "grpc.aio.UnaryStreamCall[object, object]") -> list[int]:
+    """What is told until the stream ends, and that it ends well."""
+    told = []
+    while (answer := await watching.read()) is not grpc.aio.EOF:
+        told.append(answer.status)
+    assert await watching.code() is grpc.StatusCode.OK
+    return told
+
+
 @pytest.mark.parametrize("port", ["grpc", "health"])
 async def test_until_it_has_started_a_process_is_live_but_not_ready(port: str) -> None:
     app = FakeApp()
@@ -95,7 +104,7 @@ async def test_draining_tells_every_watcher_ends_its_stream_and_waits_for_none()
             unknown = watch(channels[0], "nobody.Service")
             await unknown.read()
 
-    told = [[answer.status async for answer in watching] for watching in (*watches, unknown)]
+    told = [await rest(watching) for watching in (*watches, unknown)]
 
     assert told == [[NOT_SERVING], [], [NOT_SERVING], [], []]
     for channel in channels:
@@ -105,6 +114,7 @@ async def test_draining_tells_every_watcher_ends_its_stream_and_waits_for_none()
 async def test_live_stays_while_draining_and_ready_does_not() -> None:
     app = FakeApp()
     app.may_start.set()
+    app.may_stop.clear()
     async with asyncio.timeout(20):
         leaving = asyncio.Event()
 

@@ -54,7 +54,6 @@ async def test_an_app_that_breaks_while_starting_is_never_ready_and_the_log_says
 
 async def test_leaving_does_not_wait_for_a_start_that_never_ends() -> None:
     app = FakeApp()  # never allowed to start
-    app.may_stop.set()
     async with asyncio.timeout(10), serving(server_settings(grace=60), app):
         pass
     assert app.stopping.is_set()
@@ -145,7 +144,6 @@ async def test_clients_without_proto_files_find_every_service_by_reflection() ->
 
 async def test_a_reflection_stream_left_open_does_not_hold_the_drain() -> None:
     app = FakeApp()
-    app.may_stop.set()
     async with asyncio.timeout(10):
         async with serving(server_settings(grace=60), app) as ports:
             channel = grpc.aio.insecure_channel(f"{LOOPBACK}:{ports.grpc}")
