@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 # What is kept back from the models' time, so that an answer without the late ones still reaches
 # the caller before its deadline: this share of what is left, at most so many seconds.
-_RESERVE_SHARE: Final = 0.15
-_MAX_RESERVE_SECONDS: Final = 0.15
+_RESERVE_SHARE: Final = 0.2
+_MAX_RESERVE_SECONDS: Final = 0.3
 # What a cancelled ask gets to end its span before the call's own ends.
 _LAST_WORDS_SECONDS: Final = 0.02
 

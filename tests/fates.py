@@ -1,4 +1,4 @@
-"""Deployments in which every feature meets the fate in its name: "objects-failed", "captions-ok"."""
+"""Deployments where every feature meets the fate in its name: "objects-failed", "captions-ok"."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ PHOTO = (PHOTOS / "astronaut_small.png").read_bytes()
 
 OK, FAILED, TIMED_OUT, SHED = "ok", "failed", "timed_out", "shed"
 FATES = (OK, FAILED, TIMED_OUT, SHED)
-SECRET = "weights at /mnt/x are damaged"
+CONFIDENTIAL = "weights at /mnt/x are damaged"
 TASKS = {feature: task for task, feature in FEATURES.items()}
 
 
@@ -44,7 +44,7 @@ class Fates:
         model = FakeModel(
             TASKS[feature],
             gate=self._gate if fate in (TIMED_OUT, SHED) else None,
-            broken=RuntimeError(SECRET) if fate == FAILED else None,
+            broken=RuntimeError(CONFIDENTIAL) if fate == FAILED else None,
         )
         self.models[name] = model
         return model_app(model, slots=1, pool=pool, max_waiting=1 if fate == SHED else 1000)
