@@ -17,7 +17,7 @@ _CODECS: Final[Mapping[bytes, Callable[[bytes], Encoded]]] = {
     b"MM\0*": tiff.inspect,
 }
 _VIDEO: Final = "a video ({}), and videos are not accepted"
-_PICTURE: Final = "a {} file, and that format is not accepted"
+_PICTURE: Final = "{}, a format that is not accepted"
 _REFUSED: Final[Mapping[bytes, str]] = {
     b"\x1a\x45\xdf\xa3": _VIDEO.format("WebM or Matroska"),
     b"FLV\x01": _VIDEO.format("Flash"),
@@ -30,7 +30,7 @@ _REFUSED: Final[Mapping[bytes, str]] = {
     b"8BPS": _PICTURE.format("Photoshop"),
     b"II+\0": _PICTURE.format("BigTIFF"),
     b"MM\0+": _PICTURE.format("BigTIFF"),
-    b"\0\0\x01\0": _PICTURE.format("icon"),
+    b"\0\0\x01\0": _PICTURE.format("Windows icon"),
     b"\xff\x0a": _PICTURE.format("JPEG XL"),
     b"\0\0\0\x0cJXL ": _PICTURE.format("JPEG XL"),
     b"\0\0\0\x0cjP  ": _PICTURE.format("JPEG 2000"),

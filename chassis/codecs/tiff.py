@@ -36,7 +36,7 @@ def inspect(content: bytes) -> Encoded:
     tags = _Tags(content)
     width, height = tags.number(_WIDTH), tags.number(_HEIGHT)
     if tags.number(_SUBFILE) & _REDUCED or tags.numbers(_DNG_VERSION):
-        raise InvalidImage("a camera raw file, and that format is not accepted")
+        raise InvalidImage("camera raw, a format that is not accepted")
     if tags.number(_COMPRESSION, 1) not in _COMPRESSIONS:
         raise InvalidImage("a TIFF with a compression that is not accepted")
     channels, bits = tags.number(_CHANNELS, 1), max(tags.numbers(_BITS), default=1)
