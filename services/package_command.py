@@ -96,6 +96,8 @@ def build_command(
 ) -> None:
     """Packages a model: converts it, runs it on photos, records what it answers."""
     files = _files(Task(task), weights)
+    if as_is and any(file.suffix != ".pt" for file in files.values()):
+        raise click.UsageError("--as-is is for .pt files")
     order = Order(
         task=Task(task),
         weights=files,
@@ -154,9 +156,9 @@ def _tell(package: Package) -> None:
     click.echo(f"wrote {package.path}: {manifest.summary}")
     click.echo(f"  input     {shape.width} x {shape.height} pixels, {shape.resize}")
     click.echo(f"  runtime   {manifest.runtime}, batches of {manifest.batch_sizes}")
-    names = [label.id for label in manifest.labels]
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    click.echo(f"  labels    {len(names)}: {', '.join(names[:8])}{more}")
+    if names := [label.id for label in manifest.labels]:
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        click.echo(f"  labels    {len(names)}: {', '.join(names[:8])}{more}")
     for case in manifest.golden.cases:
         answer = json.loads((package.path / case.expected).read_text())
         click.echo(f"  {Path(case.photo).stem:<9} {_best(answer)}")

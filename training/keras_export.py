@@ -29,7 +29,8 @@ def export(source: Path, path: Path) -> None:
         for tensor in network.inputs
     )
     function = tf.function(
-        lambda *tensors: network(list(tensors), training=False), input_signature=inputs
+        lambda *given: network(given[0] if len(given) == 1 else list(given), training=False),
+        input_signature=inputs,
     )
     model, _ = tf2onnx.convert.from_function(function, inputs, opset=OPSET)
     onnx.save(store_in_half(model), path)

@@ -1,0 +1,115 @@
+"""Attribute networks of one's own, on top of the default package's face finder."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
+
+from services.classifier.model import load
+from services.package_command import main
+from services.packages import open_package
+from services.selftest import check
+
+ROOT = Path(__file__).parents[3]
+BASE = ROOT / "models" / "attributes" / "1.0.0"
+
+
+def write_network(path, shape=("faces", 64, 64, 3), labels=2, sigmoid=False):
+    """An ONNX file that answers each face with a logit per label, from its mean colour."""
+    channels = [1, 2] if shape[-1] == 3 else [2, 3]
+    weights = np.random.default_rng(1).standard_normal((3, labels)).astype(np.float32)
+    nodes = [
+        helper.make_node("ReduceMean", ["faces"], ["colour"], keepdims=0, axes=channels),
+        helper.make_node("MatMul", ["colour", "weights"], ["logits"]),
+        helper.make_node("Sigmoid" if sigmoid else "Identity", ["logits"], ["answer"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "colours",
+        [helper.make_tensor_value_info("faces", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, ("faces", labels))],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def run(tmp_path, weights, *options):
+    arguments = ["build", "--task", "classification", "--weights", str(weights), "--name", "mine"]
+    arguments += ["--version", "1.0.0", "--license", "MIT", "--output", str(tmp_path / "out")]
+    arguments += ["--photo", str(ROOT / "tests/photos/astronaut.jpg"), *options]
+    return CliRunner().invoke(main, arguments)
+
+
+def built(tmp_path, weights, *options):
+    result = run(tmp_path, weights, "--base", str(BASE), *options)
+    assert result.exit_code == 0, result.output
+    return open_package(tmp_path / "out" / "mine" / "1.0.0")
+
+
+@pytest.mark.parametrize("shape", [("faces", 64, 64, 3), ("faces", 3, 64, 64)])
+def test_a_network_with_labels_of_its_own_scores_the_faces_that_the_base_finds(tmp_path, shape):
+    weights = write_network(tmp_path / "best.onnx", shape)
+
+    package = built(tmp_path, weights, "--labels", "Beard,Straw hat", "--threshold", "0.7")
+
+    check(load(package))
+    assert [label.id for label in package.manifest.labels] == ["beard", "straw_hat"]
+    assert package.manifest.thresholds() == {"beard": 0.7, "straw_hat": 0.7}
+    assert package.manifest.preprocessing.width == 64
+    assert package.manifest.max_side == open_package(BASE).manifest.max_side
+
+
+def test_calibration_and_figures_of_the_base_are_left_behind(tmp_path):
+    manifest = built(tmp_path, write_network(tmp_path / "best.onnx", labels=3)).manifest
+
+    assert manifest.labels == open_package(BASE).manifest.labels
+    assert manifest.calibration == {}
+    assert manifest.metrics == ()
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"labels": 5}, "answers 16 faces with shape (16, 5); wanted is (16, 3)"),
+        ({"labels": 3, "sigmoid": True}, "leave its last sigmoid out"),
+        ({"labels": 3, "shape": (1, 64, 64, 3)}, "takes 1 faces at once"),
+        ({"labels": 3, "shape": ("faces", "side", "side", 3)}, "say which with --size"),
+    ],
+)
+def test_other_networks_are_refused_with_what_is_wrong(tmp_path, made, words):
+    weights = write_network(tmp_path / "best.onnx", **made)
+
+    result = run(tmp_path, weights, "--base", str(BASE))
+
+    assert result.exit_code == 1
+    assert words in result.output
+
+
+def test_without_a_base_there_is_no_face_finder(tmp_path):
+    result = run(tmp_path, write_network(tmp_path / "best.onnx"))
+
+    assert "is built on another one's package: --base" in result.output
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+def test_a_keras_file_is_converted_and_its_sigmoid_left_out(tmp_path):
+    keras = pytest.importorskip("keras", reason="needs the training environment")
+    from services.runtimes import open_network
+    from training.keras_export import export
+
+    faces = keras.Input((32, 32, 3), name="faces")
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3)(faces))
+    network = keras.Model(faces, keras.layers.Dense(2, activation="sigmoid")(features))
+    network.save(tmp_path / "best.keras")
+    photos = np.random.default_rng(1).random((3, 32, 32, 3), dtype=np.float32)
+
+    export(tmp_path / "best.keras", tmp_path / "best.onnx")
+
+    converted = open_network("onnxruntime", tmp_path / "best.onnx", threads=1)
+    (logits,) = converted.run({"faces": photos}).values()
+    assert 1 / (1 + np.exp(-logits)) == pytest.approx(network.predict(photos), abs=1e-3)
