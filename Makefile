@@ -16,6 +16,9 @@ PROTOC := .venv-protos/bin/python -m grpc_tools.protoc -I protos -I build/google
 COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
 
+# Told not to keep bytecode, Python compiles every library at every start: more than a second.
+run test bench: export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:

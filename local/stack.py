@@ -58,6 +58,7 @@ class Stack:
             return task.result()
         finally:
             task.cancel()
+            await asyncio.wait((task,))  # a stream that it holds is closed before its server stops
 
     async def failed(self) -> None:
         """Waits for a process to fail, and raises StackFailed."""
