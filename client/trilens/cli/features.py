@@ -38,7 +38,7 @@ def ask_for(
     """The features to ask for, None for the deployment's default set.
 
     Asks the server for its labels only if a threshold is given. Raises click.UsageError for a
-    label that no feature has, Failure if one whose model is not ready may have it, and grpc.RpcError.
+    label that no feature has, Failure if a model that is not ready may have it, and grpc.RpcError.
     """
     if not thresholds:
         return request.choose(names, required) if names else None
