@@ -149,13 +149,13 @@ class Classifier:
 
 
 def load(package: Package, runtime: str | None = None, threads: int = 1) -> Classifier:
-    """Loads an attributes package; `runtime` overrides the attributes network's only.
+    """Loads an attributes package; all four networks run on its runtime, or on the one named.
 
     Raises InvalidPackage for a missing artefact, a parameter out of its type, or a network that
     does not answer with a logit per label.
     """
     search = _search(package)
-    pnet, rnet, onet = (package.network(name, "onnxruntime", threads) for name in FINDERS)
+    pnet, rnet, onet = (package.network(name, runtime, threads) for name in FINDERS)
     finder = FaceFinder(pnet, rnet, onet, search)
     classifier = Classifier(package, finder, package.network(ARTIFACT, runtime, threads))
     classifier.check()
