@@ -1,6 +1,7 @@
 """`python -m local` as a child process: what it prints, the processes it starts, how it ends."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,7 +47,7 @@ class Launched:
 
     def command(self, containing: str) -> str:
         """The command it printed that contains the text; lines that end in | go on."""
-        lines = self.printed.replace("|\n", "| ").splitlines()
+        lines = re.sub(r"\|\n\s*", "| ", self.printed).splitlines()
         return next(line.strip() for line in lines if containing in line)
 
     def send(self, number: signal.Signals) -> None:
