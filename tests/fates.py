@@ -23,6 +23,7 @@ PHOTO = (PHOTOS / "astronaut_small.png").read_bytes()
 OK, FAILED, TIMED_OUT, SHED = "ok", "failed", "timed_out", "shed"
 FATES = (OK, FAILED, TIMED_OUT, SHED)
 CONFIDENTIAL = "weights at /mnt/x are damaged"
+Asked = asyncio.Task[pb.AnalyzeImageResponse]
 TASKS = {feature: task for task, feature in FEATURES.items()}
 
 
@@ -53,23 +54,30 @@ class Fates:
         """Lets go of every thread that hangs."""
         self._gate.set()
 
-    async def fill(self, channel: grpc.aio.Channel) -> AsyncIterator[None]:
-        """Fills the queue of every feature that is to be shed, for as long as it is iterated."""
+    async def fill(self, channel: grpc.aio.Channel) -> tuple[Asked, Asked]:
+        """Fills the queue of every feature that is to be shed: one call runs, another one waits."""
         shed = [name for name in self.models if name.endswith(SHED)]
         running = asyncio.create_task(ask(channel, shed, seconds=60))
         for name in shed:
             await asyncio.to_thread(self.models[name].began.wait)
-        # One more waits, and with it the queues are full: of two calls one is refused.
+        # Of two more calls one is refused: then the other one waits.
         others = [asyncio.create_task(ask(channel, shed, seconds=60)) for _ in range(2)]
-        refused, waiting = await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
-        for task in refused:
-            error = task.exception()
-            assert isinstance(error, grpc.aio.AioRpcError)
-            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        yield
-        for task in (running, *waiting):
-            task.cancel()
-        await asyncio.gather(running, *waiting, return_exceptions=True)
+        (refused,), (waiting,) = await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+        error = refused.exception()
+        assert isinstance(error, grpc.aio.AioRpcError)
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return running, waiting
+
+    @asynccontextmanager
+    async def full(self, channel: grpc.aio.Channel) -> AsyncIterator[None]:
+        """The queue of every feature that is to be shed is full within the block."""
+        asked = await self.fill(channel)
+        try:
+            yield
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def ask(
@@ -77,7 +85,7 @@ async def ask(
     features: list[str],
     *,
     required: tuple[str, ...] = (),
-    seconds: float = 5,
+    seconds: float | None = 5,
     **changes: Any,
 ) -> pb.AnalyzeImageResponse:
     """One call for those features."""

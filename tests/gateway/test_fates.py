@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import product
 
@@ -122,11 +122,9 @@ async def _end(channel: grpc.aio.Channel, names: list[str], required: tuple[str,
 async def hosted() -> AsyncIterator[grpc.aio.Channel]:
     fates = Fates()
     try:
-        async with running(gateway(dict.fromkeys(NAMED), fates)) as channel:
-            async with aclosing(fates.fill(channel)) as full:
-                await anext(full)
-                yield channel
-            fates.release()
+        app = gateway(dict.fromkeys(NAMED), fates)
+        async with running(app) as channel, fates.full(channel):
+            yield channel
     finally:
         fates.release()
 
@@ -144,10 +142,8 @@ async def remote() -> AsyncIterator[grpc.aio.Channel]:
             app = gateway(targets | dict(frozen.targets), Fates())
             channel = await stack.enter_async_context(running(app))
             frozen.freeze()
-            full = await stack.enter_async_context(aclosing(fates.fill(channel)))
-            await anext(full)
+            await stack.enter_async_context(fates.full(channel))
             yield channel
-            fates.release()
     finally:
         fates.release()
 
