@@ -215,9 +215,10 @@ class Attributes(Package):
         reduced = shrink(photo, side)
         scale = 12 / self.parameters.get("min_face", 32.0)
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
+        copy = reduced
         while min(reduced.shape[:2]) * scale >= 12:
             size = (round(reduced.shape[1] * scale), round(reduced.shape[0] * scale))
-            copy = cv2.resize(reduced, size, interpolation=cv2.INTER_AREA)
+            copy = cv2.resize(copy, size, interpolation=cv2.INTER_AREA)
             seen = self.nets["pnet"]({"images": _centred(copy[None])})
             rows, columns = np.nonzero(seen["score"][0, 0] >= first)
             corner = np.stack([columns, rows], 1).astype(np.float32) * 2
