@@ -6,19 +6,29 @@ import time
 from pathlib import Path
 from typing import Final
 
+import grpc
+
+from local.stack import StackFailed
 from trilens.aio import AsyncClient
 from trilens.cli import report
 from trilens.cli.terminal import Terminal
+from trilens.errors import explain
 
 # Nobody else asks yet; a slow machine still gets to show what it can do.
 _PATIENCE_SECONDS: Final = 30.0
 
 
 async def show_answer(server: str, photo: Path) -> None:
-    """Analyses the photo through the door that everybody else uses, and writes the result."""
+    """Analyses the photo through the door that everybody else uses, and writes the result.
+
+    Raises StackFailed if there is none, with the reason.
+    """
     async with AsyncClient(server) as client:
         begun = time.monotonic()
-        response = await client.analyze(photo, timeout=_PATIENCE_SECONDS)
+        try:
+            response = await client.analyze(photo, timeout=_PATIENCE_SECONDS)
+        except (grpc.aio.AioRpcError, OSError) as error:
+            raise StackFailed(f"{photo}: {explain(error)}") from error
         Terminal().show(report.answered(str(photo), response, time.monotonic() - begun))
 
 

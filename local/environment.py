@@ -33,7 +33,11 @@ _INDEXES = {
 def main(name: str, folder: Path) -> None:
     """Makes the environment of that name, anew."""
     begun = time.monotonic()
-    print(f"installing requirements/{name}.txt into {folder.name}", file=sys.stderr, flush=True)
+    print(
+        f"installing requirements/{name}.txt into {folder.relative_to(ROOT)}",
+        file=sys.stderr,
+        flush=True,
+    )
     required = ROOT / "requirements" / f"{name}.txt"
     if name == "uv":
         _install_uv(required, folder)

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class StackFailed(Exception):
-    """A part of the stack that cannot do its work; the text says which one, and why."""
+    """The stack does not do its work; the text says which part of it, and why."""
 
 
 class Stack:

@@ -101,6 +101,15 @@ def test_a_process_that_dies_ends_the_whole_with_a_reason():
     assert "gateway" in errors
 
 
+def test_a_photo_that_is_none_is_the_reason_it_ends_with():
+    with launched("--photo", "Makefile", TRILENS_FEATURES=OBJECTS_ONLY) as stack:
+        code, errors = stack.ended()
+
+    assert code == 1
+    assert "Makefile: image.content" in errors
+    assert "Traceback" not in errors
+
+
 def test_a_photo_that_is_not_there_is_told_before_anything_starts():
     with launched("--photo", "no/such/photo.jpg") as stack:
         code, errors = stack.ended()
