@@ -51,8 +51,8 @@ class ImageLimits:
             raise InvalidImage(f"{size}, more than the {self.max_pixels:,} allowed")
         if photo.unpacked > self.max_unpacked:
             raise InvalidImage(
-                f"a {photo.format} of {size} that unpacks to {photo.unpacked >> 20} MiB, "
-                f"more than the {self.max_unpacked >> 20} allowed"
+                f"{size} of {photo.format} that unpack to {photo.unpacked:,} bytes, "
+                f"more than the {self.max_unpacked:,} allowed"
             )
         if photo.frames > self.max_frames:
             raise InvalidImage(f"{photo.frames} frames, more than the {self.max_frames} allowed")
@@ -122,7 +122,7 @@ def _reduced(samples: NDArray[np.uint8], width: int, height: int) -> NDArray[np.
     """Averages down to a size: OpenCV is fast at that for whole factors only.
 
     So the nearest multiple of the size is interpolated first, which costs a quarter of the exact
-    average and is as near to it as one bicubic filter to another (40 dB or more).
+    average and is as near to it as one bicubic filter to another (45 dB or more).
     """
     factor = max(1, round(max(samples.shape[:2]) / max(width, height)))
     if samples.shape[:2] != (height * factor, width * factor):

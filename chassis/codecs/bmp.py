@@ -36,5 +36,5 @@ def inspect(content: bytes) -> Encoded:
         width=width,
         height=height,
         unpacked=width * height * pillow.bytes_per_pixel(3, 8),
-        read=partial(pillow.read, content, "BMP"),
+        read=partial(pillow.read, content, "BMP", (width, height)),
     )

@@ -40,12 +40,13 @@ def inspect(content: bytes) -> Encoded:
                 control = content[start : blocks.position]
     if not first:
         raise truncated("GIF")
+    shown = header + control + first + bytes([_TRAILER])
     return Encoded(
         format="gif",
         width=width,
         height=height,
         unpacked=width * height * pillow.bytes_per_pixel(3, 8),
-        read=partial(pillow.read, header + control + first + bytes([_TRAILER]), "GIF"),
+        read=partial(pillow.read, shown, "GIF", (width, height)),
         frames=frames,
     )
 

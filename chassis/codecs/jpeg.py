@@ -46,7 +46,7 @@ def inspect(content: bytes) -> Encoded:
     read = partial(_read, content, frame.width, frame.height, profile)
     if not _usual(content):
         unpacked += frame.width * frame.height * pillow.bytes_per_pixel(3, 8)
-        read = partial(pillow.read, content, "JPEG")
+        read = partial(pillow.read, content, "JPEG", (frame.width, frame.height))
     return Encoded(
         format="jpeg",
         width=frame.width,

@@ -25,21 +25,28 @@ def bytes_per_pixel(channels: int, bits: int) -> int:
     return 4 if channels > 1 or bits > 8 else 1
 
 
-def read(content: bytes, name: str, max_side: int) -> Samples:
+def read(content: bytes, name: str, size: tuple[int, int], max_side: int) -> Samples:
     """The RGB pixels of `content`, which is in the one format called `name`.
 
     Transparent parts show white. The result is averaged down by a whole factor where the photo is
-    four times as large as `max_side` or more.
+    four times as large as `max_side` or more. A picture that is not of the size that was checked
+    against the limits is refused.
     """
     try:
         with Image.open(BytesIO(content), formats=[name.upper()]) as image:
-            image.load()
-            return _reduced(image, max(image.size) // (2 * max_side))
+            return _decoded(image, size, max_side)
     except InvalidImage:
         raise
     # Pillow's parsers raise whatever they stumble over, from SyntaxError to struct.error.
     except Exception as problem:
         raise InvalidImage(f"a damaged {name}: its pixels cannot be decoded") from problem
+
+
+def _decoded(image: Image.Image, size: tuple[int, int], max_side: int) -> Samples:
+    if image.size != size:
+        raise InvalidImage("a damaged file: it states two sizes")
+    image.load()
+    return _reduced(image, max(size) // (2 * max_side))
 
 
 def _reduced(image: Image.Image, factor: int) -> Samples:

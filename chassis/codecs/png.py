@@ -44,7 +44,7 @@ def inspect(content: bytes) -> Encoded:
         width=width,
         height=height,
         unpacked=max(stored, inflated),
-        read=partial(_read, chunks, picture),
+        read=partial(_read, chunks, picture, (width, height)),
         frames=_frames(chunks),
         orientation=exif.orientation(bytes(chunks.get(b"eXIf", b""))),
         profile=_profile(bytes(chunks.get(b"iCCP", b""))),
@@ -71,7 +71,10 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _read(
-    chunks: Mapping[bytes, memoryview], picture: Sequence[memoryview], max_side: int
+    chunks: Mapping[bytes, memoryview],
+    picture: Sequence[memoryview],
+    size: tuple[int, int],
+    max_side: int,
 ) -> Samples:
     """Decodes a PNG made of the picture alone: what else was in the file cannot cost or break."""
     kept = [(kind, bytes(chunks[kind])) for kind in (b"IHDR", b"PLTE", b"tRNS") if kind in chunks]
@@ -79,7 +82,7 @@ def _read(
     for kind, body in (*kept, (b"IDAT", b"".join(picture)), (b"IEND", b"")):
         checksum = zlib.crc32(body, zlib.crc32(kind))
         parts += [len(body).to_bytes(4, "big"), kind, body, checksum.to_bytes(4, "big")]
-    return pillow.read(b"".join(parts), "PNG", max_side)
+    return pillow.read(b"".join(parts), "PNG", size, max_side)
 
 
 def _frames(chunks: Mapping[bytes, memoryview]) -> int:

@@ -52,14 +52,14 @@ def inspect(content: bytes) -> Encoded:
         width=width,
         height=height,
         unpacked=width * height * pixel,
-        read=partial(_read, tags),
+        read=partial(_read, tags, (width, height)),
         orientation=exif.valid(tags.number(_ORIENTATION)),
         profile=tags.value(_PROFILE),
     )
 
 
-def _read(tags: "_Tags", max_side: int) -> Samples:
-    return pillow.read(tags.rebuilt(), "TIFF", max_side)
+def _read(tags: "_Tags", size: tuple[int, int], max_side: int) -> Samples:
+    return pillow.read(tags.rebuilt(), "TIFF", size, max_side)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def inspect(content: bytes) -> Encoded:
         width=width,
         height=height,
         unpacked=max(width * height * _BYTES_PER_PIXEL, len(content) * _BYTES_PER_BYTE),
-        read=partial(pillow.read, content, "WebP"),
+        read=partial(pillow.read, content, "WebP", (width, height)),
         frames=max(1, frames),
         orientation=exif.orientation(chunks.get(b"EXIF", b"")),
         profile=chunks.get(b"ICCP", b""),

@@ -183,7 +183,7 @@ def test_a_picture_without_pixels_is_refused(size):
 def test_a_photo_that_unpacks_to_too_much_is_refused():
     description = refusal(odd.png(9000, 9000, bits=16, colour=6))
 
-    assert "9000x9000 pixels that unpacks to 617 MiB, more than the 96 allowed" in description
+    assert "9000x9000 pixels of png that unpack to 648,009,000 bytes, more than" in description
 
 
 def test_a_jpeg_of_many_scans_is_refused():
@@ -191,7 +191,7 @@ def test_a_jpeg_of_many_scans_is_refused():
     scan = jpeg.index(b"\xff\xda")
     first = jpeg[scan : jpeg.index(b"\xff", scan + 2 + 12)]
 
-    assert "unpacks to" in refusal(jpeg[:scan] + first * 400 + jpeg[scan:])
+    assert "that unpack to" in refusal(jpeg[:scan] + first * 400 + jpeg[scan:])
 
 
 def test_each_limit_is_a_setting():
@@ -199,7 +199,7 @@ def test_each_limit_is_a_setting():
 
     assert "bytes, more than the 1,000 allowed" in refusal(png, ImageLimits(max_bytes=1000))
     assert "96x64 pixels, more than the 6,000 allowed" in refusal(png, ImageLimits(max_pixels=6000))
-    assert "unpacks to 0 MiB" in refusal(png, ImageLimits(max_unpacked=100))
+    assert "that unpack to" in refusal(png, ImageLimits(max_unpacked=100))
 
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG"])
