@@ -45,10 +45,9 @@ def alone(port: int, cores: int) -> Part:
 
 def services(cores: int) -> tuple[Part, ...]:
     """The three services, on free ports."""
-    threads = _threads(cores)
     return tuple(
         Part(service.name, f"services.{service.name}", _settings(0, threads))
-        for service in SERVICES
+        for service, threads in zip(SERVICES, _threads(cores)[1:], strict=True)
     )
 
 
@@ -58,13 +57,15 @@ def gateway(port: int, cores: int, ports: Mapping[str, int]) -> Part:
         service.feature: {"task": service.task, "target": f"{LOOPBACK}:{ports[service.name]}"}
         for service in SERVICES
     }
-    settings = _settings(port, _threads(cores))
+    settings = _settings(port, _threads(cores)[0])
     return Part(GATEWAY, GATEWAY, settings | {"TRILENS_FEATURES": json.dumps(features)})
 
 
-def _threads(cores: int) -> int:
-    # Over all processes as many as cores: more would only take turns, and batches end later.
-    return max(1, cores // (len(SERVICES) + 1))
+def _threads(cores: int) -> tuple[int, ...]:
+    """Threads of the gateway and of each service: together as many as cores, if those suffice."""
+    # More threads would only take turns, and batches end later. Who comes last works hardest.
+    processes = len(SERVICES) + 1
+    return tuple(max(1, (cores + place) // processes) for place in range(processes))
 
 
 def _settings(port: int, threads: int) -> dict[str, str]:
