@@ -15,12 +15,14 @@ from tests.client.fakes import (
     FakeGateway,
     FakeModelService,
     Refusal,
+    box,
     full_answer,
     ok,
     partial_answer,
     serving,
 )
 from trilens.cli import main
+from trilens.cli.report import percent
 from trilens.v1 import analysis_pb2, detector_pb2
 
 PHOTOS = Path(__file__).parents[1] / "photos"
@@ -79,6 +81,37 @@ def test_an_answer_is_readable(trilens):
     assert "a woman smiles" in rows[1]
     assert "person 93 %" in rows[2]
     assert all("1.0.0  41 ms + 2 ms queue" in row for row in rows[:3])
+
+
+def test_several_faces_are_told_apart_by_where_they_are(trilens, gateway):
+    def answer(request):
+        made = full_answer(request.image.content)
+        faces = made.outcomes["attributes"].classification.faces
+        faces.add(box=box(0.8, 0.4, 1.0, 0.6), confidence=0.9)
+        return made
+
+    gateway.answer = answer
+
+    _, out, _ = trilens("analyze", CAT)
+
+    assert "face 1 at 203,90 (99 %): smiling 97 %" in out
+    assert "face 2 at 406,150 (90 %)" in out
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [
+        (0.0, "0 %"),
+        (0.004, "<1 %"),
+        (0.006, "1 %"),
+        (0.5, "50 %"),
+        (0.994, "99 %"),
+        (0.9996, ">99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_no_score_is_rounded_to_certainty(score, shown):
+    assert percent(score) == shown
 
 
 def test_many_objects_are_counted(trilens, gateway):

@@ -44,7 +44,7 @@ def list_models(client: Client, server: str, *, as_json: bool) -> int:
         return EXIT_FULL
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in _HEADINGS:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for info in features:
         table.add_row(*_row(info))
     terminal.show(table)

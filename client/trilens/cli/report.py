@@ -10,7 +10,7 @@ from rich.text import Text
 from trilens.cli.terminal import readable
 from trilens.errors import Explanation, explain
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import classifier_pb2, detector_pb2
+from trilens.v1 import classifier_pb2, detector_pb2, image_pb2
 
 _MOST_SCORES_LISTED = 4
 STATES = {
@@ -35,7 +35,7 @@ def answered(name: str, response: pb.AnalyzeImageResponse, seconds: float) -> Re
     rows.add_column()
     rows.add_column(no_wrap=True, style="dim")
     for feature, outcome in sorted(response.outcomes.items()):
-        rows.add_row(feature, _answer(outcome), _ran(feature, outcome))
+        rows.add_row(feature, _answer(outcome, image), _ran(feature, outcome))
     return Group(heading, Padding(rows, (0, 0, 1, 2)))
 
 
@@ -56,8 +56,12 @@ def milliseconds(seconds: float) -> str:
 
 
 def percent(score: float) -> str:
-    """A probability as people read it at a glance."""
-    return f"{score:.0%}".replace("%", " %")
+    """A probability as people read it at a glance; never rounded to a certainty that it is not."""
+    if 0.995 <= score < 1:
+        return ">99 %"
+    if 0 < score < 0.005:
+        return "<1 %"
+    return f"{score * 100:.0f} %"
 
 
 def _ran(feature: str, outcome: pb.FeatureOutcome) -> str:
@@ -70,12 +74,12 @@ def _ran(feature: str, outcome: pb.FeatureOutcome) -> str:
     return f"{name}{readable(model.version)}  {spent}{shared}"
 
 
-def _answer(outcome: pb.FeatureOutcome) -> RenderableType:
+def _answer(outcome: pb.FeatureOutcome, image: image_pb2.ImageProperties) -> RenderableType:
     if outcome.state != pb.STATE_OK:
         return _absence(outcome.state, explain(outcome.status).said)
     result = outcome.WhichOneof("result")
     if result == "classification":
-        return Group(*_faces(outcome.classification))
+        return Group(*_faces(outcome.classification, image))
     if result == "caption":
         return Text(readable(outcome.caption.text) or "no sentence")
     if result == "detection":
@@ -87,11 +91,22 @@ def _absence(state: pb.State, why: str) -> Text:
     return Text(f"{STATES.get(state, f'state {state}')}: {readable(why)}", "yellow")
 
 
-def _faces(classification: classifier_pb2.Classification) -> Iterator[Text]:
-    if not classification.faces:
+def _faces(
+    classification: classifier_pb2.Classification, image: image_pb2.ImageProperties
+) -> Iterator[Text]:
+    faces = classification.faces
+    if not faces:
         yield _labels(classification.labels) if classification.labels else Text("no faces")
-    for number, face in enumerate(classification.faces, start=1):
-        yield Text(f"face {number} ({percent(face.confidence)}): ") + _labels(face.labels)
+    for number, face in enumerate(faces, start=1):
+        # of several faces one wants to know which is which
+        place = f" at {_middle(face.box, image)}" if len(faces) > 1 else ""
+        yield Text(f"face {number}{place} ({percent(face.confidence)}): ") + _labels(face.labels)
+
+
+def _middle(box: image_pb2.BoundingBox, image: image_pb2.ImageProperties) -> str:
+    across = (box.x_min + box.x_max) / 2 * image.width
+    down = (box.y_min + box.y_max) / 2 * image.height
+    return f"{across:.0f},{down:.0f}"
 
 
 def _labels(labels: Iterable[classifier_pb2.LabelScore]) -> Text:
