@@ -15,7 +15,7 @@ from services.batcher import Batcher, BatchLimits, Predicted
 from services.manifest import Task
 from services.model import Model
 from services.packages import InvalidPackage, Package, open_package
-from services.runtimes import RuntimeUnavailable
+from services.runtimes import RuntimeName, RuntimeUnavailable
 from services.selftest import check
 
 P = TypeVar("P")
@@ -28,7 +28,7 @@ class ModelSettings(Settings):
     """What an operator may change about a hosted model."""
 
     model: str = Field(description="The model package: a folder or a file:// URI.")
-    runtime: str | None = Field(default=None, description="Runtime in place of the package's own.")
+    runtime: RuntimeName | None = Field(None, description="Runtime in place of the package's own.")
     max_batch: int = Field(8, ge=1, le=1024, description="Most photos in one batch.")
     max_waiting: int = Field(64, ge=1, le=100_000, description="Photos that may wait; more: shed.")
 

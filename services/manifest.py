@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA: Final = 1
+from services.runtimes import RuntimeName
+
 FILE: Final = "manifest.json"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -131,7 +132,7 @@ class Manifest(Strict):
     task: Task
     feature: Name
     summary: Annotated[str, Field(min_length=1, max_length=300)]
-    runtime: Literal["onnxruntime", "tensorflow", "ultralytics"]
+    runtime: RuntimeName
     artifacts: Annotated[dict[str, Artifact], Field(min_length=1)]
     preprocessing: Preprocessing
     max_side: Annotated[int, Field(ge=16, le=8192)]

@@ -1,8 +1,11 @@
 """Fakes with behaviour and no assertions: models that answer, wait, hang or break as told."""
 
 import asyncio
+import json
+import shutil
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ from services.classifier.model import Attributes, Face, LabelScore
 from services.detector.model import Detection, Detections
 from services.manifest import Manifest
 from services.model import Box, ModelError
-from services.packages import Package
+from services.packages import Package, write_manifest
 
+PHOTO = Path(__file__).parent / "photos" / "astronaut_small.png"
 SHA256 = "0" * 64
 SOMEWHERE = Box(0.1, 0.2, 0.5, 0.6)
 
@@ -79,6 +83,18 @@ def fake_package(task: str = "detection", **changes: Any) -> Package:
     """A package that was never on disk."""
     manifest = Manifest.model_validate(manifest_fields(task, **changes))
     return Package(Path("/nowhere"), manifest, SHA256)
+
+
+def write_package(folder: Path, task: str = "detection", **changes: Any) -> Path:
+    """A package on disk that expects what FakeModel predicts; only a fake model can load it."""
+    (folder / "golden").mkdir(parents=True)
+    (folder / "network.onnx").write_bytes(b"no network")
+    shutil.copy(PHOTO, folder / "golden" / "photo.png")
+    (folder / "golden" / "expected.json").write_text(json.dumps(asdict(PREDICTIONS[task])))
+    case = {"photo": "golden/photo.png", "expected": "golden/expected.json"}
+    golden = {"tolerance": 0.001, "cases": [case]}
+    write_manifest(folder, manifest_fields(task) | {"golden": golden} | changes)
+    return folder
 
 
 class FakeModel:

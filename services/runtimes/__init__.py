@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 
-NAMES: Final = ("onnxruntime", "tensorflow", "ultralytics")
+RuntimeName: TypeAlias = Literal["onnxruntime", "tensorflow", "ultralytics"]
 
 
 class RuntimeUnavailable(Exception):
@@ -40,4 +40,4 @@ def open_network(runtime: str, path: Path, threads: int) -> Network:
         from services.runtimes.ultralytics import UltralyticsNetwork
 
         return UltralyticsNetwork(path, threads)
-    raise ValueError(f"runtime must be one of {', '.join(NAMES)}, not {runtime!r}")
+    raise ValueError(f"runtime must be one of {', '.join(get_args(RuntimeName))}, not {runtime!r}")

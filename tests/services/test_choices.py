@@ -1,0 +1,56 @@
+"""Callers' options against a package: which labels, which thresholds."""
+
+import pytest
+
+from chassis.errors import InvalidRequest
+from services.choices import choose
+from tests.fakes import fake_package
+from trilens.v1.detector_pb2 import DetectionOptions
+
+MANIFEST = fake_package().manifest  # dog and cat; 0.5 by default, 0.8 if strict
+
+
+@pytest.mark.parametrize(
+    ("options", "thresholds"),
+    [
+        (DetectionOptions(), {"dog": 0.5, "cat": 0.5}),
+        (DetectionOptions(threshold_set="strict"), {"dog": 0.8, "cat": 0.8}),
+        (DetectionOptions(score_threshold=0), {"dog": 0, "cat": 0}),
+        (DetectionOptions(label_thresholds={"cat": 0.25}), {"dog": 0.5, "cat": 0.25}),
+        (
+            DetectionOptions(score_threshold=0.75, label_thresholds={"cat": 0.25}),
+            {"dog": 0.75, "cat": 0.25},
+        ),
+        (
+            DetectionOptions(threshold_set="strict", label_thresholds={"cat": 0.25}),
+            {"dog": 0.8, "cat": 0.25},
+        ),
+        (DetectionOptions(allow_labels=["dog"]), {"dog": 0.5}),
+        (DetectionOptions(deny_labels=["dog"]), {"cat": 0.5}),
+        (DetectionOptions(allow_labels=["dog", "cat"], deny_labels=["dog"]), {"cat": 0.5}),
+        (DetectionOptions(allow_labels=["dog"], deny_labels=["dog"]), {}),
+        (DetectionOptions(allow_labels=["dog"], label_thresholds={"cat": 0.25}), {"dog": 0.5}),
+    ],
+    ids=str,
+)
+def test_the_nearest_threshold_counts_and_deny_goes_before_allow(
+    options: DetectionOptions, thresholds: dict[str, float]
+) -> None:
+    assert choose(options, MANIFEST).thresholds == thresholds
+
+
+def test_the_threshold_set_is_named() -> None:
+    assert choose(DetectionOptions(), MANIFEST).threshold_set == "default"
+    assert choose(DetectionOptions(threshold_set="strict"), MANIFEST).threshold_set == "strict"
+
+
+def test_names_that_the_package_lacks_are_refused_all_at_once() -> None:
+    options = DetectionOptions(allow_labels=["cow"], threshold_set="loose")
+
+    with pytest.raises(InvalidRequest) as refusal:
+        choose(options, MANIFEST)
+
+    assert [one.field for one in refusal.value.violations] == [
+        "options.allow_labels",
+        "options.threshold_set",
+    ]
