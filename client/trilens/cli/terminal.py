@@ -20,7 +20,7 @@ from trilens.cli.exits import EXIT_FAILED
 from trilens.errors import explain
 
 # Without a terminal there is no width to keep to; this is about what a log viewer shows.
-_WIDTH_OF_A_PIPE = 120
+_WIDTH_OF_A_PIPE = 160
 
 
 class Failure(click.ClickException):
