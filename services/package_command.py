@@ -12,7 +12,8 @@ from typing import Any, Final
 import click
 
 from services.manifest import License, Task
-from services.package_build import Order, build, verify
+from services.package_build import verify
+from services.package_order import Order, build
 from services.packages import InvalidPackage, Package, open_package
 from services.runtimes import RuntimeUnavailable
 
@@ -29,12 +30,17 @@ _File = click.Path(path_type=Path, exists=True, dir_okay=False)
 _Folder = click.Path(path_type=Path, file_okay=False)
 
 
-@click.group()
 def main() -> None:
+    """Runs one command."""
+    commands()
+
+
+@click.group()
+def commands() -> None:
     """Builds and verifies model packages."""
 
 
-@main.command("verify")
+@commands.command("verify")
 @click.argument("folders", type=_Folder, nargs=-1, required=True)
 def verify_command(folders: tuple[Path, ...]) -> None:
     """Checks manifests and digests, loads the models, and runs their self-tests."""
@@ -50,7 +56,7 @@ def verify_command(folders: tuple[Path, ...]) -> None:
     sys.exit(min(failed, 1))
 
 
-@main.command("build")
+@commands.command("build")
 @click.option("--task", type=click.Choice([task.value for task in Task]), required=True)
 @click.option(
     "--weights",

@@ -113,7 +113,9 @@ def _agrees(comparison: Comparison, count: int, data: Path) -> bool:
         photos = itertools.islice(_photos(data, comparison.photos, models[0].max_side), count)
         pairs = [
             (models[0].predict([pixels])[0], models[1].predict([pixels])[0])
-            for pixels in tqdm(photos, total=count, desc=package.manifest.name, unit="photo")
+            for pixels in tqdm(
+                photos, total=count, desc=package.manifest.name, unit="photo", disable=None
+            )
         ]
         for model in models:
             model.close()

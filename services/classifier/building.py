@@ -10,7 +10,7 @@ import numpy as np
 from services import onnx_file
 from services.classifier.model import ARTIFACT
 from services.conversion import to_onnx
-from services.package_build import Order, inherited, label_fields
+from services.package_order import Order, inherited, label_fields
 from services.packages import InvalidPackage
 from services.runtimes import open_network
 

@@ -11,7 +11,7 @@ import numpy as np
 from services.conversion import to_onnx
 from services.detector import exported
 from services.detector.model import ARTIFACT, FLOOR, INPUT, LIMIT, OUTPUT, OVERLAP
-from services.package_build import Order, label_fields
+from services.package_order import Order, label_fields
 from services.packages import InvalidPackage
 from services.runtimes import open_network
 

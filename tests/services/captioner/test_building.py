@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.captioner.model import load
-from services.package_command import main
+from services.package_command import commands
 from services.packages import open_package
 from services.selftest import check
 
@@ -18,7 +18,7 @@ def run(tmp_path, *options):
     arguments = ["build", "--task", "caption", "--name", "mine", "--version", "1.0.0"]
     arguments += ["--output", str(tmp_path / "out"), "--base", str(BASE), *options]
     return CliRunner().invoke(
-        main, [*arguments, "--photo", str(ROOT / "tests/photos/astronaut.jpg")]
+        commands, [*arguments, "--photo", str(ROOT / "tests/photos/astronaut.jpg")]
     )
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from services.classifier.model import load
-from services.package_command import main
+from services.package_command import commands
 from services.packages import open_package
 from services.selftest import check
 
@@ -42,7 +42,7 @@ def run(tmp_path, weights, *options):
     arguments = ["build", "--task", "classification", "--weights", str(weights), "--name", "mine"]
     arguments += ["--version", "1.0.0", "--license", "MIT", "--output", str(tmp_path / "out")]
     arguments += ["--photo", str(ROOT / "tests/photos/astronaut.jpg"), *options]
-    return CliRunner().invoke(main, arguments)
+    return CliRunner().invoke(commands, arguments)
 
 
 def built(tmp_path, weights, *options):

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from services.detector.model import load
-from services.package_command import main
+from services.package_command import commands
 from services.packages import open_package
 from services.selftest import check
 
@@ -66,7 +66,7 @@ def run(tmp_path, weights, *options):
     arguments = ["build", "--task", "detection", "--weights", str(weights), "--name", "mine"]
     arguments += ["--version", "2.0.0", "--license", "MIT: Do as you like.", *options]
     arguments += ["--photo", str(ROOT / "tests/photos/cat.jpg"), "--output", str(tmp_path / "out")]
-    return CliRunner().invoke(main, arguments)
+    return CliRunner().invoke(commands, arguments)
 
 
 def built(tmp_path, weights, *options):
@@ -200,7 +200,7 @@ def test_terms_must_be_said(tmp_path):
     arguments = ["build", "--task", "detection", "--name", "mine", "--version", "1.0.0"]
     arguments += ["--weights", str(write_network(tmp_path / "best.onnx"))]
 
-    result = CliRunner().invoke(main, [*arguments, "--output", str(tmp_path)])
+    result = CliRunner().invoke(commands, [*arguments, "--output", str(tmp_path)])
 
     assert "--license" in result.output
 
@@ -211,7 +211,7 @@ def test_verify_says_of_each_package_whether_it_is_sound(tmp_path):
     shutil.copytree(package.path, broken)
     (broken / "detector.onnx").write_bytes(b"changed")
 
-    result = CliRunner().invoke(main, ["verify", str(package.path), str(broken)])
+    result = CliRunner().invoke(commands, ["verify", str(package.path), str(broken)])
 
     assert result.exit_code == 1
     assert f"{package.path}: sound" in result.output
