@@ -1,14 +1,14 @@
 """Decoder: a request's Image to upright pixels, on the compute pool."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from chassis.call import Call
 from chassis.compute import ComputePool
 from chassis.errands import Errands
-from chassis.errors import InvalidImage
+from chassis.errors import InvalidRequest, Violation
 from chassis.images import ImageLimits, Photo, Pixels, decode, pixels_from_raw, shrink
 from chassis.telemetry import DECODE, span
 from trilens.v1 import image_pb2 as pb
@@ -34,7 +34,7 @@ class Decoder:
     async def views(self, image: pb.Image, sides: Collection[int], call: Call) -> Views:
         """The photo once for each of the longest sides asked for; decoded once, aspect kept.
 
-        Raises InvalidImage, QueueFull, DeadlineExceeded.
+        Raises InvalidRequest, InvalidImage, QueueFull, DeadlineExceeded.
         """
         read = self._reader(image, max(sides))
 
@@ -67,10 +67,17 @@ class Decoder:
             case "pixels":
                 raw = image.pixels
                 return lambda: _photo_of(raw, max_side)
-            case "uri":
-                raise InvalidImage("this server fetches no photos: send content", "image.uri")
             case _:
-                raise InvalidImage("no photo: set content", "image")
+                raise InvalidRequest(*unusable(image))
+
+
+def unusable(image: pb.Image) -> Iterator[Violation]:
+    """What is wrong with an image before any of its bytes is looked at."""
+    match image.WhichOneof("source"):
+        case "uri":
+            yield Violation("image.uri", "this server fetches no photos: send content")
+        case None:
+            yield Violation("image", "no photo: set content")
 
 
 def decoder(pool: ComputePool, limits: ImageLimits | None = None) -> Decoder:

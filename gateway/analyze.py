@@ -6,7 +6,7 @@ from typing import Final
 
 from chassis.admission import Admission
 from chassis.call import MAX_ID_CHARACTERS, Call, valid_id
-from chassis.decoder import Decoder
+from chassis.decoder import Decoder, unusable
 from chassis.errors import InvalidRequest, Violation
 from chassis.options import Options, Vocabulary, violations
 from chassis.telemetry import COMPLETENESS, MERGE, span
@@ -94,11 +94,13 @@ class Analyzer:
         ]
 
     def _check(self, request: pb.AnalyzeImageRequest) -> None:
-        found = (*_of_ids(request), *self._of_features(request))
+        found = (*unusable(request.image), *_of_ids(request), *self._of_features(request))
         if found:
             raise InvalidRequest(*found)
 
     def _of_features(self, request: pb.AnalyzeImageRequest) -> Iterator[Violation]:
+        if not request.features and not self._asked(request):
+            yield Violation("features", "no feature is on by default here: name those to analyse")
         seen: set[str] = set()
         for number, one in enumerate(request.features):
             path = f"features[{number}]"
