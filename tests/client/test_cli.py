@@ -44,6 +44,7 @@ def server(gateway):
 def trilens(server, monkeypatch, capsys):
     """Runs the command against the server: exit code, stdout, stderr."""
     monkeypatch.setenv("TRILENS_SERVER", server)
+    monkeypatch.delenv("COLUMNS", raising=False)  # the width of some terminal is not this test's
 
     def run(*arguments: object, stdin: bytes = b""):
         monkeypatch.setattr(sys, "argv", ["trilens", *map(str, arguments)])
