@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -223,3 +224,32 @@ def test_the_answer_says_what_to_do_next(tmp_path):
 
     assert "cat 0.90" in output
     assert f"python -m services.packages verify {tmp_path / 'out' / 'mine' / '2.0.0'}" in output
+
+
+def test_a_checkpoint_without_the_training_environment_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "training.yolo", None)
+    (tmp_path / "best.pt").write_bytes(b"")
+
+    assert "pip install -r requirements/training.txt" in refusal(tmp_path, tmp_path / "best.pt")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own
+@pytest.mark.parametrize(
+    ("options", "runtime"), [((), "onnxruntime"), (("--as-is",), "ultralytics")]
+)
+def test_a_checkpoint_is_converted_or_hosted_as_it_is(tmp_path, options, runtime):
+    pytest.importorskip("ultralytics", reason="needs the training environment")
+    from ultralytics.nn.tasks import DetectionModel
+
+    from training.yolo import to_pt
+
+    network = DetectionModel("yolo11n.yaml", nc=2, verbose=False)
+    network.names = {0: "helmet", 1: "safety vest"}
+    to_pt(network, tmp_path / "best.pt")
+
+    package = built(tmp_path, tmp_path / "best.pt", "--size", "64", *options)
+
+    check(load(package))
+    assert package.manifest.runtime == runtime
+    assert [label.id for label in package.manifest.labels] == ["helmet", "safety_vest"]
+    assert package.manifest.preprocessing.width == 64
