@@ -69,7 +69,7 @@ def _features(
             name,
             one.task,
             _backend(name, one, pool, host),
-            one.on_by_default,
+            one.on_by_default and one.enabled,
             Pulse(server.lend_after),
         )
         for name, one in settings.features.items()

@@ -19,7 +19,9 @@ class FeatureSettings(BaseModel):
     )
     model: str | None = Field(default=None, description="Or the package to host in this process.")
     on_by_default: bool = Field(default=True, description="Whether a call that names none gets it.")
-    enabled: bool = Field(default=True, description="False: SKIPPED, nobody is asked.")
+    enabled: bool = Field(
+        default=True, description="False: nobody is asked, and callers that name it get SKIPPED."
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -24,7 +24,7 @@ from services.detector import __main__ as detector
 from services.detector.servicer import DetectorServicer
 from services.hosting import ModelHost, ModelSettings
 from tests.fakes import FEATURES, FakeModel
-from trilens.v1 import image_pb2
+from trilens.v1 import analysis_pb2, analysis_pb2_grpc, image_pb2
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ROOT / "tests" / "photos"
@@ -108,6 +108,22 @@ async def running(app: App, **changes: Any) -> AsyncIterator[grpc.aio.Channel]:
         channel = grpc.aio.insecure_channel(f"{LOOPBACK}:{ports.grpc}")
         await stack.enter_async_context(channel)
         await ready(channel)
+        yield channel
+
+
+@asynccontextmanager
+async def deployment(place: str, **settings: Any) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a gateway with every feature, "hosted" by it or "remote"."""
+    backends: dict[str, FakeModel | str] = {task: FakeModel(task) for task in FEATURES}
+    async with AsyncExitStack() as stack:
+        if place == "remote":
+            for task, model in list(backends.items()):
+                served = serving(server_settings(), model_app(model))
+                backends[task] = f"{LOOPBACK}:{(await stack.enter_async_context(served)).grpc}"
+        channel = await stack.enter_async_context(running(gateway_app(backends, **settings)))
+        # Asked once, a gateway knows its services' models.
+        front = analysis_pb2_grpc.ImageAnalysisServiceStub(channel)
+        await front.GetCapabilities(analysis_pb2.GetCapabilitiesRequest())
         yield channel
 
 
