@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
 import grpc
@@ -172,13 +173,16 @@ async def _start(app: App, health: Health) -> None:
 
 
 def _announce(settings: ServerSettings, app: App, ports: Ports) -> None:
+    if settings.ports_file is not None:
+        _write(settings.ports_file, json.dumps({"grpc": ports.grpc, "health": ports.health}))
     logger.info("%s listens on %s:%d", app.name, settings.host, ports.grpc)
-    if settings.ports_file is None:
-        return
+
+
+def _write(path: Path, text: str) -> None:
     # Renamed into place, so that a reader sees all of it or nothing.
-    partial = settings.ports_file.with_suffix(".partial")
+    partial = path.with_suffix(".partial")
     try:
-        partial.write_text(json.dumps({"grpc": ports.grpc, "health": ports.health}))
-        partial.rename(settings.ports_file)
+        partial.write_text(text)
+        partial.rename(path)
     except OSError as error:
-        raise CannotStart(f"cannot write {settings.ports_file}: {error.strerror}") from None
+        raise CannotStart(f"cannot write {path}: {error.strerror}") from None
