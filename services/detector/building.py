@@ -41,7 +41,8 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         raise InvalidPackage(f"{source} does not name its labels: say them with --labels")
     grey = np.full((1, 3, height, width), 0.5, dtype=np.float32)
     network = open_network(runtime, path, threads=1)
-    exported.check_answer(source, network.run({found.input: grey})[found.output], len(labels))
+    answer = network.run({found.input: grey})[found.output]
+    exported.check_answer(source, answer, len(labels), (width, height))
     network.close()
     return {
         "runtime": runtime,
@@ -57,7 +58,9 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         "max_side": max(width, height),
         "batch_sizes": [1] if found.most else [1, 2, 4],
         "labels": label_fields(labels),
-        "threshold_sets": {"default": {"*": order.threshold or THRESHOLD}},
+        "threshold_sets": {
+            "default": {"*": THRESHOLD if order.threshold is None else order.threshold}
+        },
         "parameters": {
             "input": found.input,
             "output": found.output,

@@ -45,8 +45,11 @@ def read(path: Path) -> Exported:
     return Exported(photos.name, file.outputs[0].name, width, height, most, names)
 
 
-def check_answer(path: Path, raw: NDArray[np.float32], labels: int) -> None:
-    """Raises InvalidPackage if a network's answer to a photo is read otherwise than YOLO's is."""
+def check_answer(path: Path, raw: NDArray[np.float32], labels: int, size: tuple[int, int]) -> None:
+    """Raises InvalidPackage if a network's answer to a photo is read otherwise than YOLO's is.
+
+    `size` is the width and height of the network's input, in pixels.
+    """
     rows = 4 + labels
     shape = raw.shape
     if len(shape) == 3 and shape[2] == 6 and shape[1] <= 1000:
@@ -64,10 +67,10 @@ def check_answer(path: Path, raw: NDArray[np.float32], labels: int) -> None:
             f"{path} answers {shape}; wanted is (1, {rows}, boxes): four box rows and a score "
             f"for each of {labels} labels"
         )
-    _check_values(path, raw[0])
+    _check_values(path, raw[0], size)
 
 
-def _check_values(path: Path, raw: NDArray[np.float32]) -> None:
+def _check_values(path: Path, raw: NDArray[np.float32], size: tuple[int, int]) -> None:
     boxes, scores = raw[:4], raw[4:]
     if not np.isfinite(raw).all():
         raise InvalidPackage(f"{path} answers numbers that are not finite")
@@ -78,11 +81,21 @@ def _check_values(path: Path, raw: NDArray[np.float32]) -> None:
         )
     if boxes.max() <= 2:
         raise InvalidPackage(f"{path} answers boxes as fractions; wanted are pixels of the input")
-    # A centre on the right half has a width below it in any sane box; corners never do.
-    if (boxes[2] >= boxes[0]).all() and (boxes[3] >= boxes[1]).all():
+    if _are_corners(boxes, size):
         raise InvalidPackage(
             f"{path} answers boxes as two corners; wanted are centre, width and height"
         )
+
+
+def _are_corners(boxes: NDArray[np.float32], size: tuple[int, int]) -> bool:
+    """Whether the boxes are x_min, y_min, x_max, y_max.
+
+    Boxes come from a grid, so their centres are around the photo's middle on the whole.
+    """
+    middle = np.array(size) / 2
+    as_centres = np.abs(boxes[:2].mean(axis=1) - middle)
+    as_corners = np.abs((boxes[:2] + boxes[2:]).mean(axis=1) / 2 - middle)
+    return bool((boxes[2:] >= boxes[:2]).all() and (as_corners < as_centres).all())
 
 
 def _names(path: Path, text: str) -> tuple[str, ...]:

@@ -139,8 +139,8 @@ def test_a_network_of_any_size_is_built_for_the_size_that_is_said(tmp_path):
     assert built(tmp_path, weights, "--size", "416").manifest.preprocessing.width == 416
 
 
-CORNERS = SOUND.copy()
-CORNERS[2:4] = CORNERS[:2] + 20
+CENTRES = np.stack(np.meshgrid(np.arange(40, 320, 40), np.arange(40, 320, 40))).reshape(2, -1)
+CORNERS = np.concatenate([CENTRES - 15, CENTRES + 15, CENTRES / 320]).astype(np.float32)
 
 
 @pytest.mark.parametrize(
