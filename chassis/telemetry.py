@@ -6,25 +6,18 @@ OpenTelemetry API does nothing, but a caller's trace context still travels on.
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import (
-    Decision,
-    Sampler,
-    SamplingResult,
-)
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
-from opentelemetry.util.types import Attributes
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from chassis.version import VERSION
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 # Spans.
 DECODE: Final = "decode"  # gateway or service: bytes to pixels, the wait for a core included
@@ -53,39 +46,10 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_E
 _FLUSH_SECONDS: Final = 5.0
 
 
-class _BatchesFollowTheirMembers(Sampler):
-    """Samples every batch span, since one is only begun for a sampled member; else as told.
-
-    A batch is a trace of its own: a sampler by trace id would drop it at random.
-    """
-
-    def __init__(self, other: Sampler) -> None:
-        self._other = other
-
-    def should_sample(
-        self,
-        parent_context: Context | None,
-        trace_id: int,
-        name: str,
-        kind: SpanKind | None = None,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        trace_state: trace.TraceState | None = None,
-    ) -> SamplingResult:
-        if name == BATCH:
-            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
-        return self._other.should_sample(
-            parent_context, trace_id, name, kind, attributes, links, trace_state
-        )
-
-    def get_description(self) -> str:
-        return f"BatchesFollowTheirMembers({self._other.get_description()})"
-
-
 class Telemetry:
     """The process's tracer provider, if there is one; flushed last of all."""
 
-    def __init__(self, provider: TracerProvider | None = None) -> None:
+    def __init__(self, provider: "TracerProvider | None" = None) -> None:
         self._provider = provider
 
     def flush(self) -> None:
@@ -105,12 +69,10 @@ def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:
         return Telemetry()
     if environment.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
         return Telemetry()
-    named = Resource.create({SERVICE_NAME: service, SERVICE_VERSION: VERSION})
-    if environment.get("OTEL_SERVICE_NAME"):
-        named = Resource.create({SERVICE_VERSION: VERSION})
-    provider = TracerProvider(resource=named, shutdown_on_exit=False)
-    provider.sampler = _BatchesFollowTheirMembers(provider.sampler)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    # Half a second that a process which exports nothing need not wait for.
+    from chassis.exporting import exporting
+
+    provider = exporting(service, named=bool(environment.get("OTEL_SERVICE_NAME")))
     trace.set_tracer_provider(provider)
     return Telemetry(provider)
 
