@@ -52,13 +52,13 @@ class Telemetry:
     def __init__(self, provider: "TracerProvider | None" = None) -> None:
         self._provider = provider
 
-    def flush(self) -> None:
-        """Sends what is still held; gives up after some seconds."""
+    def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
+        """Sends what is still held; gives up after so many seconds."""
         if self._provider is not None:
             # The SDK's own time limits are not kept while a collector cannot be reached.
             last = threading.Thread(target=self._provider.shutdown, name="flush", daemon=True)
             last.start()
-            last.join(_FLUSH_SECONDS)
+            last.join(seconds)
 
 
 def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:

@@ -59,7 +59,9 @@ async def collecting() -> AsyncIterator[tuple[Collector, str]]:
 
 
 @asynccontextmanager
-async def exporting(endpoint: str, **environment: str) -> AsyncIterator[None]:
+async def exporting(
+    endpoint: str, *, flush_seconds: float = 5, **environment: str
+) -> AsyncIterator[None]:
     """Spans of this process go to the endpoint; all of them are there when the block has ended."""
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **environment}
     with mock.patch.dict(os.environ, settings):
@@ -67,7 +69,7 @@ async def exporting(endpoint: str, **environment: str) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await asyncio.to_thread(telemetry.flush)
+            await asyncio.to_thread(telemetry.flush, flush_seconds)
             # OpenTelemetry lets a process have one provider ever; tests want one each.
             trace._TRACER_PROVIDER_SET_ONCE = Once()
             trace._TRACER_PROVIDER = None
