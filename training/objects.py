@@ -47,7 +47,7 @@ _data = click.option(
 def main(context: click.Context) -> None:
     """Makes and measures the default detector; without a command it makes it."""
     if context.invoked_subcommand is None:
-        context.invoke(package_command)
+        package_command(args=[])
 
 
 @main.command("package")
