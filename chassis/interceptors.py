@@ -142,4 +142,8 @@ def _end(span: Span, code: grpc.StatusCode) -> None:
 
 async def _abort(context: Context, status: status_pb2.Status, code: grpc.StatusCode) -> None:
     details = ((STATUS_KEY, status.SerializeToString()),)
-    await context.abort(code, status.message, details)
+    try:
+        await context.abort(code, status.message, details)
+    except grpc.aio.InternalError:
+        # The caller has gone, or its time is up: nobody is there to be told.
+        raise asyncio.CancelledError from None
