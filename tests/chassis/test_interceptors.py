@@ -166,25 +166,3 @@ async def test_the_log_tells_a_caller_who_left_from_one_whose_time_was_up(
             await asyncio.wait([asyncio.ensure_future(call.code())])
 
     assert f"{METHOD} {code}" in caplog.text
-
-
-async def test_an_error_that_nobody_is_there_to_hear_is_no_error_in_the_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    entered, raised = asyncio.Event(), asyncio.Event()
-
-    async def say(_: bytes, __: Any) -> bytes:
-        entered.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            raised.set()
-            raise NotReady("too late")
-
-    async with behind_a_door(say) as ask, asyncio.timeout(5):
-        call = ask(b"", timeout=5)
-        await entered.wait()
-        call.cancel()
-        await raised.wait()
-
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
