@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Spans.
 DECODE: Final = "decode"  # gateway or service: bytes to pixels, the wait for a core included
 ADMIT: Final = "admit"  # gateway: the wait for a place among the calls being worked on
+ITEM: Final = "item"  # gateway: one photo of a batch call
 FEATURE: Final = "feature"  # gateway: one backend, from fan-out to outcome
 QUEUE: Final = "queue"  # service: a photo waits for its model
 INFER: Final = "infer"  # service: a photo within its batch

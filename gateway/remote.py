@@ -60,12 +60,17 @@ _SERVICE_CONFIG: Final = json.dumps(
         "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
     }
 )
-_CHANNEL_OPTIONS: Final = (
-    *(option for option in channel.options() if option[0] != "grpc.service_config"),
-    ("grpc.service_config", _SERVICE_CONFIG),
-    # A service that restarts is back within a second or two of its port being open again.
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+_CHANNEL_OPTIONS: Final = tuple(
+    {
+        **dict(channel.options()),
+        "grpc.service_config": _SERVICE_CONFIG,
+        # A service that restarts is back within a second or two of its port being open again.
+        "grpc.initial_reconnect_backoff_ms": 200,
+        "grpc.max_reconnect_backoff_ms": 2_000,
+        # Of several replicas, one that is frozen or vanished is asked for this long at most.
+        "grpc.keepalive_time_ms": 10_000,
+        "grpc.keepalive_timeout_ms": 5_000,
+    }.items()
 )
 
 

@@ -8,10 +8,11 @@ from typing import Final
 
 from google.rpc import status_pb2
 
-from chassis.call import Call, Priority, current_call, new_request_id, valid_id
+from chassis.call import Call, Priority, answering, current_call, new_request_id, valid_id
 from chassis.doors import Context
 from chassis.errors import Internal, InvalidRequest, TrilensError, Violation
 from chassis.settings import ServerSettings
+from chassis.telemetry import ITEM, REQUEST_ID, below, span
 from chassis.version import VERSION
 from gateway.analyze import Analyzer, Feature
 from gateway.settings import GatewaySettings
@@ -79,7 +80,10 @@ class ImageAnalysisServicer(rpc.ImageAnalysisServiceServicer):
     async def _item(self, request: pb.AnalyzeImageRequest, call: Call) -> pb.BatchItem:
         own = replace(call, request_id=valid_id(request.request_id) or new_request_id())
         try:
-            response = await self._analyzer.analyze(request, own)
+            with span(ITEM, own.trace, {REQUEST_ID: own.request_id}) as around:
+                below_it = own.under(below(around, own.trace))
+                with answering(below_it):
+                    response = await self._analyzer.analyze(request, below_it)
         except TrilensError as error:
             return pb.BatchItem(status=error.status())
         except Exception:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.children import GATEWAY, child
@@ -19,11 +20,13 @@ from tests.fates import (
     SHED,
     TIMED_OUT,
     Fates,
+    ask,
     gateway,
     named,
     services,
 )
 from tests.harness import running
+from tests.statuses import detail, reason, status_of
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import analysis_pb2_grpc as rpc
 
@@ -268,6 +271,53 @@ async def test_a_call_without_a_caller_of_its_own_begins_a_trace() -> None:
     (root,) = collector.named(SERVER)
     assert_one_tree(collector.trace(root.trace_id.hex()), "")
     assert collector.services == {"trilens-test"}
+
+
+async def test_each_photo_of_a_batch_has_a_branch_of_its_own() -> None:
+    item = pb.AnalyzeImageRequest(image={"content": PHOTO}, request_id="first")
+    broken = pb.AnalyzeImageRequest(request_id="second")
+    async with (
+        collecting() as (collector, endpoint),
+        exporting(endpoint),
+        running(gateway(dict.fromkeys(GOOD), Fates())) as channel,
+    ):
+        await rpc.ImageAnalysisServiceStub(channel).BatchAnalyzeImages(
+            pb.BatchAnalyzeImagesRequest(requests=[item, broken]), timeout=5
+        )
+
+    (root,) = collector.named("trilens.v1.ImageAnalysisService/BatchAnalyzeImages")
+    spans = collector.trace(root.trace_id.hex())
+    assert_one_tree(spans, "")
+    items = {attributes(one)["trilens.request_id"]: one for one in collector.named("item")}
+    assert {one.parent_span_id for one in items.values()} == {root.span_id}
+    below = [one.name for one in spans if one.parent_span_id == items["first"].span_id]
+    assert sorted(below) == ["decode", "feature", "feature", "merge"]
+    assert items["second"].status.code == Status.STATUS_CODE_ERROR
+
+
+async def test_calls_that_find_the_gateway_full_are_traces_too() -> None:
+    stuck = named("objects", TIMED_OUT)
+    fates = Fates()
+    async with collecting() as (collector, endpoint):
+        app = gateway({stuck: None}, fates, max_active=1, max_waiting=1)
+        async with exporting(endpoint), running(app) as channel:
+            calls = (ask(channel, [stuck], seconds=1) for _ in range(6))
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+            fates.release()
+
+    statuses = [status_of(end) for end in ends if isinstance(end, grpc.aio.AioRpcError)]
+    shed = [one for one in statuses if one.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]]
+    assert len(shed) >= 2
+    for status in shed:
+        assert reason(status) == "QUEUE_FULL"
+        assert detail(status, error_details_pb2.RetryInfo) is not None
+    roots = collector.named(SERVER)
+    assert len(roots) == 6
+    for root in roots:
+        spans = collector.trace(root.trace_id.hex())
+        assert_one_tree(spans, "")
+        if attributes(root)["trilens.outcome"] == "shed":
+            assert [one.name for one in spans] == [SERVER, "admit"]
 
 
 @pytest.mark.parametrize(
