@@ -4,6 +4,7 @@ Spans leave over OTLP when the standard OTEL_* variables name an endpoint; other
 OpenTelemetry API does nothing, but a caller's trace context still travels on.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,10 @@ RPC_METHOD: Final = "rpc.method"
 RPC_CODE: Final = "rpc.grpc.status_code"
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
 _FLUSH_SECONDS: Final = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class Telemetry:
@@ -68,7 +72,7 @@ def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:
         return Telemetry()
     if not any(environment.get(name) for name in _ENDPOINTS):
         return Telemetry()
-    if environment.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+    if not _over_grpc(environment):
         return Telemetry()
     # Half a second that a process which exports nothing need not wait for.
     from chassis.exporting import exporting
@@ -76,6 +80,17 @@ def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:
     provider = exporting(service, named=bool(environment.get("OTEL_SERVICE_NAME")))
     trace.set_tracer_provider(provider)
     return Telemetry(provider)
+
+
+def _over_grpc(environment: Mapping[str, str]) -> bool:
+    """Whether traces are to leave as OTLP; says so if another way than gRPC was asked for."""
+    exporter = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
+    if exporter not in ("otlp", "none"):
+        logger.warning("OTEL_TRACES_EXPORTER=%s is not offered here: no traces", exporter)
+    for name in _PROTOCOLS:
+        if environment.get(name, "grpc") != "grpc":
+            logger.warning("%s=%s is not offered here: gRPC is used", name, environment[name])
+    return exporter == "otlp"
 
 
 def tracer() -> trace.Tracer:

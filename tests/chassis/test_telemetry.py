@@ -90,6 +90,20 @@ async def test_the_service_may_be_named_by_its_operator(own: str | None) -> None
     assert attributes(collector.spans[0]) == {"trilens.lane": "stable"}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "collected"),
+    [("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", 1), ("OTEL_TRACES_EXPORTER", "zipkin", 0)],
+)
+async def test_what_is_not_offered_is_said(
+    caplog: pytest.LogCaptureFixture, name: str, value: str, collected: int
+) -> None:
+    async with collecting() as (collector, endpoint), exporting(endpoint, **{name: value}):
+        tracer().start_span("decode").end()
+
+    assert f"{name}={value} is not offered here" in caplog.text
+    assert len(collector.spans) == collected
+
+
 async def test_a_collector_that_cannot_be_reached_does_not_hold_up_the_exit() -> None:
     began = time.monotonic()
 

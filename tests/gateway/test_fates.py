@@ -29,6 +29,8 @@ from tests.harness import running
 from tests.statuses import detail, reason, status_of
 from trilens.v1 import analysis_pb2 as pb
 
+pytestmark = pytest.mark.stack
+
 Case = tuple[str, str, str]
 
 CASES: tuple[Case, ...] = tuple(product(FATES, repeat=3))  # type: ignore[assignment]
@@ -39,7 +41,7 @@ NONE: tuple[int, ...] = ()
 ALL: tuple[int, ...] = (0, 1, 2)
 SECONDS = 2.0
 # The calls' ends are spread over time, like those of callers who do not know of one another.
-SECONDS_BETWEEN_CALLS = 0.03
+SECONDS_BETWEEN_CALLS = 0.02
 ATTEMPTS = 3
 
 STATES = {

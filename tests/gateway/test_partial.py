@@ -61,6 +61,7 @@ def assert_partial(answers: list[pb.AnalyzeImageResponse], state: pb.State, why:
         assert reason(answer.outcomes[OTHER].status) == why
 
 
+@pytest.mark.stack
 async def test_a_frozen_service_costs_its_own_feature_until_it_thaws() -> None:
     async with with_a_child() as (channel, other):
         other.freeze()
@@ -72,6 +73,7 @@ async def test_a_frozen_service_costs_its_own_feature_until_it_thaws() -> None:
         assert (await ask(channel, NAMES)).completeness == pb.COMPLETENESS_FULL
 
 
+@pytest.mark.stack
 async def test_a_killed_service_costs_its_own_feature_and_comes_back_on_its_port() -> None:
     async with with_a_child() as (channel, other):
         await other.kill()

@@ -349,6 +349,7 @@ async def _one_call(endpoint: str, environment: Mapping[str, str]) -> None:
         )
 
 
+@pytest.mark.stack
 async def test_one_trace_spans_processes_and_is_sent_before_they_end() -> None:
     names = CALLS["good"]
     async with AsyncExitStack() as stack:
