@@ -9,7 +9,7 @@ import pytest
 
 from chassis.compute import ComputePool
 from chassis.decoder import Decoder, decoder
-from chassis.errors import DeadlineExceeded, InvalidImage
+from chassis.errors import DeadlineExceeded, InvalidImage, InvalidRequest
 from chassis.images import ImageLimits
 from tests.harness import a_call, a_photo
 from trilens.v1.image_pb2 import Image, PixelBuffer
@@ -92,7 +92,7 @@ async def test_what_is_no_photo_is_refused_by_field(
 ) -> None:
     asked = (decoding.views(image, {64}, a_call()), decoding.pixels(image, 64, a_call()))
     for waiting in asked:
-        with pytest.raises(InvalidImage) as refusal:
+        with pytest.raises(InvalidRequest) as refusal:
             await waiting
         assert [one.field for one in refusal.value.violations] == [field]
 

@@ -35,14 +35,15 @@ class EchoModel(FakeModel):
 
     def __init__(self, gate: threading.Event | None = None) -> None:
         super().__init__(gate=gate)
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._running = 0
         self.most_running = 0
 
     def predict(self, batch: Sequence[Pixels]) -> tuple[Any, ...]:
-        with self._lock:
+        with self._changed:
             self._running += 1
             self.most_running = max(self.most_running, self._running)
+            self._changed.notify_all()
         try:
             super().predict(batch)
             numbers = [number_of(photo) for photo in batch]
@@ -52,8 +53,13 @@ class EchoModel(FakeModel):
             found = (ModelError("too dark") if one == REFUSED else one for one in numbers)
             return (*found, *extra)
         finally:
-            with self._lock:
+            with self._changed:
                 self._running -= 1
+
+    def runs(self, batches: int) -> bool:
+        """Waits until that many batches run at once."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._running >= batches, SECONDS)
 
 
 def photo(number: int) -> Pixels:
@@ -140,10 +146,11 @@ async def test_free_cores_share_what_waits(gate: threading.Event) -> None:
     model = EchoModel(gate)
     async with batching(model, slots=2) as batcher:
         tasks = [await ask(batcher, number) for number in range(8)]
+        assert await asyncio.to_thread(model.runs, 2)
         gate.set()
         await predictions(tasks)
 
-    assert batches(model)[:2] == [[0], [1]]
+    assert sorted(batches(model)[:2]) == [[0], [1]]
     assert sorted(number for batch in batches(model) for number in batch) == list(range(8))
 
 
@@ -163,6 +170,7 @@ async def test_no_more_batches_run_at_once_than_the_models_limit_says(
     model = EchoModel(gate)
     async with batching(model, slots=4, max_running=2, max_batch=1) as batcher:
         tasks = [await ask(batcher, number) for number in range(8)]
+        assert await asyncio.to_thread(model.runs, 2)
         gate.set()
         await predictions(tasks)
 
