@@ -65,7 +65,7 @@ class ImageAnalysisServicer(rpc.ImageAnalysisServiceServicer):
         models = await asyncio.gather(*(one.backend.describe(call) for one in features))
         return pb.GetCapabilitiesResponse(
             features=[
-                pb.FeatureInfo(
+                pb.FeatureDescription(
                     feature=feature.name,
                     task=_TASKS[feature.task],
                     on_by_default=feature.on_by_default,

@@ -60,7 +60,9 @@ def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
         task=_TASKS[manifest.task],
         summary=manifest.summary,
         labels=[
-            model_pb2.LabelInfo(id=one.id, name=one.name, threshold=thresholds.get(one.id, 0.0))
+            model_pb2.LabelDescription(
+                id=one.id, name=one.name, threshold=thresholds.get(one.id, 0.0)
+            )
             for one in manifest.labels
         ],
         license=model_pb2.License(

@@ -46,7 +46,7 @@ def choose(features: Iterable[Feature], required: Collection[str]) -> tuple[pb.F
 
 def defaults(capabilities: pb.GetCapabilitiesResponse) -> tuple[str, ...]:
     """Names of the features that a request without names gets."""
-    return tuple(info.feature for info in capabilities.features if info.on_by_default)
+    return tuple(one.feature for one in capabilities.features if one.on_by_default)
 
 
 def build(

@@ -201,22 +201,22 @@ def capabilities() -> analysis_pb2.GetCapabilitiesResponse:
         ref=model_pb2.ModelRef(name="faces", version="1.2.0"),
         feature="attributes",
         task=model_pb2.TASK_CLASSIFICATION,
-        labels=[model_pb2.LabelInfo(id="smiling", name="Smiling", threshold=0.5)],
+        labels=[model_pb2.LabelDescription(id="smiling", name="Smiling", threshold=0.5)],
         license=model_pb2.License(id="Apache-2.0", commercial_use=True),
         runtime="onnxruntime",
     )
     return analysis_pb2.GetCapabilitiesResponse(
         features=[
-            analysis_pb2.FeatureInfo(
+            analysis_pb2.FeatureDescription(
                 feature="attributes",
                 task=model_pb2.TASK_CLASSIFICATION,
                 on_by_default=True,
                 model=attributes,
             ),
-            analysis_pb2.FeatureInfo(
+            analysis_pb2.FeatureDescription(
                 feature="captions", task=model_pb2.TASK_CAPTION, on_by_default=False
             ),
-            analysis_pb2.FeatureInfo(
+            analysis_pb2.FeatureDescription(
                 feature="objects",
                 task=model_pb2.TASK_DETECTION,
                 on_by_default=True,
@@ -235,8 +235,8 @@ def objects_model() -> model_pb2.Model:
         task=model_pb2.TASK_DETECTION,
         summary="Finds 80 kinds of everyday objects.",
         labels=[
-            model_pb2.LabelInfo(id="person", name="Person", threshold=0.25),
-            model_pb2.LabelInfo(id="traffic_light", name="Traffic light", threshold=0.3),
+            model_pb2.LabelDescription(id="person", name="Person", threshold=0.25),
+            model_pb2.LabelDescription(id="traffic_light", name="Traffic light", threshold=0.3),
         ],
         license=model_pb2.License(
             id="AGPL-3.0-only", text="Whoever serves it publishes the source.", commercial_use=False

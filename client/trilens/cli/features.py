@@ -44,24 +44,26 @@ def ask_for(
         return request.choose(names, required) if names else None
     capabilities = client.capabilities()
     chosen = request.choose(names or request.defaults(capabilities), required)
-    known = {info.feature: info for info in capabilities.features}
+    known = {one.feature: one for one in capabilities.features}
     for threshold in thresholds:
         _apply(threshold, chosen, known)
     return chosen
 
 
 def _apply(
-    threshold: Threshold, chosen: Iterable[pb.FeatureRequest], known: dict[str, pb.FeatureInfo]
+    threshold: Threshold,
+    chosen: Iterable[pb.FeatureRequest],
+    known: dict[str, pb.FeatureDescription],
 ) -> None:
     found = False
     for feature in chosen:
-        info = known.get(feature.feature, pb.FeatureInfo())
-        options = _options(feature, info.task)
+        described = known.get(feature.feature, pb.FeatureDescription())
+        options = _options(feature, described.task)
         if options is None:
             continue
         if not threshold.label:
             options.score_threshold = threshold.value
-        elif any(label.id == threshold.label for label in info.model.labels):
+        elif any(label.id == threshold.label for label in described.model.labels):
             options.label_thresholds[threshold.label] = threshold.value
         else:
             continue

@@ -39,14 +39,14 @@ def list_models(client: Client, server: str, *, as_json: bool) -> int:
     features = _features(client, server)
     terminal = Terminal()
     if as_json:
-        for info in features:
-            terminal.line(json.dumps(to_json(info)))
+        for feature in features:
+            terminal.line(json.dumps(to_json(feature)))
         return EXIT_FULL
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in _HEADINGS:
         table.add_column(heading, overflow="fold")
-    for info in features:
-        table.add_row(*_row(info))
+    for feature in features:
+        table.add_row(*_row(feature))
     terminal.show(table)
     return EXIT_FULL
 
@@ -54,22 +54,22 @@ def list_models(client: Client, server: str, *, as_json: bool) -> int:
 def show_model(client: Client, server: str, name: str, *, as_json: bool) -> int:
     """Writes everything about one model, found by its own name or its feature's."""
     features = _features(client, server)
-    found = [info for info in features if name in (info.feature, info.model.ref.name)]
+    found = [feature for feature in features if name in (feature.feature, feature.model.ref.name)]
     if not found:
-        names = ", ".join(info.feature for info in features)
+        names = ", ".join(feature.feature for feature in features)
         raise Failure(f"{server} has no model {name!r}; it has {names}")
     terminal = Terminal()
-    for info in found:
+    for feature in found:
         if as_json:
-            terminal.line(json.dumps(to_json(info)))
-        elif not info.HasField("model"):
-            raise Failure(f"{info.feature}: its model is not ready")
+            terminal.line(json.dumps(to_json(feature)))
+        elif not feature.HasField("model"):
+            raise Failure(f"{feature.feature}: its model is not ready")
         else:
-            terminal.show(Group(*_everything(info)))
+            terminal.show(Group(*_everything(feature)))
     return EXIT_FULL
 
 
-def _features(client: Client, server: str) -> tuple[pb.FeatureInfo, ...]:
+def _features(client: Client, server: str) -> tuple[pb.FeatureDescription, ...]:
     try:
         return tuple(client.capabilities().features)
     except grpc.RpcError as error:
@@ -81,15 +81,17 @@ def _features(client: Client, server: str) -> tuple[pb.FeatureInfo, ...]:
     except grpc.RpcError as error:
         raise Failure(trouble(error, server)) from error
     return (
-        pb.FeatureInfo(feature=model.feature, task=model.task, on_by_default=True, model=model),
+        pb.FeatureDescription(
+            feature=model.feature, task=model.task, on_by_default=True, model=model
+        ),
     )
 
 
-def _row(info: pb.FeatureInfo) -> Iterator[RenderableType]:
-    model = info.model
-    yield readable(info.feature)
-    yield _TASKS.get(info.task, f"task {info.task}")
-    if info.HasField("model"):
+def _row(feature: pb.FeatureDescription) -> Iterator[RenderableType]:
+    model = feature.model
+    yield readable(feature.feature)
+    yield _TASKS.get(feature.task, f"task {feature.task}")
+    if feature.HasField("model"):
         yield readable(model.ref.name)
         yield readable(model.ref.version)
         yield readable(model.runtime)
@@ -98,7 +100,7 @@ def _row(info: pb.FeatureInfo) -> Iterator[RenderableType]:
     else:
         yield Text("not ready", "yellow")
         yield from ("", "", "", "")
-    yield "yes" if info.on_by_default else "no"
+    yield "yes" if feature.on_by_default else "no"
 
 
 def _licence(licence: model_pb2.License) -> Text:
@@ -108,13 +110,13 @@ def _licence(licence: model_pb2.License) -> Text:
     return Text.assemble(name, (" (no commercial use)", "bold yellow"))
 
 
-def _everything(info: pb.FeatureInfo) -> Iterator[RenderableType]:
-    model = info.model
+def _everything(feature: pb.FeatureDescription) -> Iterator[RenderableType]:
+    model = feature.model
     yield Text.assemble((f"{model.ref.name} {model.ref.version}", "bold"), f"  {model.summary}")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="cyan", no_wrap=True)
     facts.add_column()
-    facts.add_row("feature", f"{info.feature} ({_TASKS.get(info.task, info.task)})")
+    facts.add_row("feature", f"{feature.feature} ({_TASKS.get(feature.task, feature.task)})")
     facts.add_row("runtime", model.runtime)
     facts.add_row("digest", model.ref.digest)
     facts.add_row("makes use of", f"photos of up to {model.max_side} pixels on the longest side")
