@@ -11,26 +11,30 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
-from chassis.telemetry import BATCH
 from chassis.version import VERSION
 
 
-def exporting(service: str, *, named: bool) -> TracerProvider:
-    """A provider that exports as the OTEL_* variables say; `named`: they name the service, too."""
+def exporting(service: str, *, named: bool, own_trace: str) -> TracerProvider:
+    """A provider that exports as the OTEL_* variables say; `named`: they name the service, too.
+
+    Spans called `own_trace` begin traces that are sampled always, whatever the variables say.
+    """
     resource = {SERVICE_VERSION: VERSION} | ({} if named else {SERVICE_NAME: service})
     provider = TracerProvider(resource=Resource.create(resource), shutdown_on_exit=False)
-    provider.sampler = _BatchesFollowTheirMembers(provider.sampler)
+    provider.sampler = _Besides(own_trace, provider.sampler)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
 
 
-class _BatchesFollowTheirMembers(Sampler):
-    """Samples every batch span, since one is only begun for a sampled member; else as told.
+class _Besides(Sampler):
+    """Samples every span of one name; the others as another sampler decides.
 
-    A batch is a trace of its own: a sampler by trace id would drop it at random.
+    A batch's span is only begun for a member that is sampled, but as a trace of its own: by its
+    trace id it would be dropped at random.
     """
 
-    def __init__(self, other: Sampler) -> None:
+    def __init__(self, name: str, other: Sampler) -> None:
+        self._name = name
         self._other = other
 
     def should_sample(
@@ -43,11 +47,11 @@ class _BatchesFollowTheirMembers(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        if name == BATCH:
+        if name == self._name:
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
         return self._other.should_sample(
             parent_context, trace_id, name, kind, attributes, links, trace_state
         )
 
     def get_description(self) -> str:
-        return f"BatchesFollowTheirMembers({self._other.get_description()})"
+        return f"Besides({self._name}, {self._other.get_description()})"

@@ -77,7 +77,8 @@ def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:
     # Half a second that a process which exports nothing need not wait for.
     from chassis.exporting import exporting
 
-    provider = exporting(service, named=bool(environment.get("OTEL_SERVICE_NAME")))
+    named = bool(environment.get("OTEL_SERVICE_NAME"))
+    provider = exporting(service, named=named, own_trace=BATCH)
     trace.set_tracer_provider(provider)
     return Telemetry(provider)
 
