@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 
 from services.classifier.model import ARTIFACT, FINDERS, OUTPUT, Classifier, load
-from services.package_build import complete
 from services.packages import Package, open_package
+from services.packages.golden import complete
 from services.runtimes import open_network
 from training.faces_augment import reframed
 from training.faces_data import LABELS, UNKNOWN, Faces

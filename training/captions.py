@@ -22,8 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import click
 
-from services.package_build import complete
 from services.packages import Package, open_package
+from services.packages.golden import complete
 from training.caption_card import card, fields, summary
 from training.caption_evaluation import Measured, evaluate
 

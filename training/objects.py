@@ -18,8 +18,8 @@ from typing import Any, Final
 import click
 
 from services.detector.model import load
-from services.package_build import complete
 from services.packages import Package, open_package
+from services.packages.golden import complete
 from training import coco
 from training.detection import Measured, evaluate
 from training.objects_card import card, summary

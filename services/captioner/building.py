@@ -9,7 +9,7 @@ from typing import Any
 from services import onnx_file
 from services.captioner.model import ENCODER, VOCABULARY
 from services.conversion import to_onnx
-from services.package_order import Order, inherited
+from services.packages.order import Order, inherited
 
 
 def fields(order: Order, folder: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import numpy as np
 from services import onnx_file
 from services.classifier.model import ARTIFACT
 from services.conversion import to_onnx
-from services.package_order import Order, inherited, label_fields
 from services.packages import InvalidPackage
+from services.packages.order import Order, inherited, label_fields
 from services.runtimes import open_network
 
 THRESHOLD: Final = 0.5

@@ -11,8 +11,8 @@ import numpy as np
 from services.conversion import to_onnx
 from services.detector import exported
 from services.detector.model import ARTIFACT, FLOOR, INPUT, LIMIT, OUTPUT, OVERLAP
-from services.package_order import Order, label_fields
 from services.packages import InvalidPackage
+from services.packages.order import Order, label_fields
 from services.runtimes import open_network
 
 SIDE: Final = 640  # what Ultralytics trains and exports for unless told otherwise

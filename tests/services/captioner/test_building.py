@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from services.captioner.model import load
-from services.package_command import commands
 from services.packages import open_package
+from services.packages.command import commands
 from services.selftest import check
 
 ROOT = Path(__file__).parents[3]

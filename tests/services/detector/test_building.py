@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from services.detector.model import load
-from services.package_command import commands
 from services.packages import open_package
+from services.packages.command import commands
 from services.selftest import check
 
 ROOT = Path(__file__).parents[3]

@@ -1,6 +1,6 @@
 """Model packages: folders with a manifest; finds, verifies, and writes them.
 
-`python -m services.packages verify FOLDER...` checks packages without serving them.
+`python -m services.packages` builds packages of one's own models, and checks packages.
 """
 
 import hashlib
@@ -165,9 +165,3 @@ def _digest(path: Path) -> str:
     except OSError as error:
         raise InvalidPackage(f"{path}: {error.strerror}") from None
     return digest.hexdigest()
-
-
-if __name__ == "__main__":
-    from services.package_command import main
-
-    main()

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from services.manifest import License, Task
-from services.package_build import verify
-from services.package_order import Order, build
-from services.packages import InvalidPackage, Package, open_package
+from services.packages import InvalidPackage, open_package
+from services.packages.build import build
+from services.packages.order import Order
+from services.packages.report import report
+from services.packages.trial import verify
 from services.runtimes import RuntimeUnavailable
 
 # The artefact that `--weights FILE` means where no key is said.
 MAIN: Final = {Task.DETECTION: "detector", Task.CLASSIFICATION: "attributes"}
-SERVICE: Final = {
-    Task.DETECTION: "detector",
-    Task.CLASSIFICATION: "classifier",
-    Task.CAPTION: "captioner",
-}
 PHOTOS: Final = ("astronaut.jpg", "cat.jpg", "coffee.jpg")
 
 _File = click.Path(path_type=Path, exists=True, dir_okay=False)
 _Folder = click.Path(path_type=Path, file_okay=False)
-
-
-def main() -> None:
-    """Runs one command."""
-    commands()
 
 
 @click.group()
@@ -126,7 +117,7 @@ def build_command(
         package = build(order, output / name / version)
     except (InvalidPackage, RuntimeUnavailable, ValueError, OSError) as problem:
         raise click.ClickException(str(problem)) from problem
-    _tell(package)
+    report(package)
 
 
 def _files(task: Task, weights: tuple[str, ...]) -> Mapping[str, Path]:
@@ -154,35 +145,3 @@ def _labels(text: str | None) -> tuple[str, ...]:
     file = Path(text)
     names = file.read_text().splitlines() if file.is_file() else text.split(",")
     return tuple(name.strip() for name in names if name.strip())
-
-
-def _tell(package: Package) -> None:
-    manifest = package.manifest
-    shape = manifest.preprocessing
-    click.echo(f"wrote {package.path}: {manifest.summary}")
-    click.echo(f"  input     {shape.width} x {shape.height} pixels, {shape.resize}")
-    click.echo(f"  runtime   {manifest.runtime}, batches of {manifest.batch_sizes}")
-    if names := [label.id for label in manifest.labels]:
-        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-        click.echo(f"  labels    {len(names)}: {', '.join(names[:8])}{more}")
-    for case in manifest.golden.cases:
-        answer = json.loads((package.path / case.expected).read_text())
-        click.echo(f"  {Path(case.photo).stem:<9} {_best(answer)}")
-    click.echo(
-        "\nThe answers above are from now on what must come out of it: look whether they are right."
-        f"\nSay in {package.path / 'card.md'} how good the model is. Then:\n\n"
-        f"  python -m services.packages verify {package.path}\n"
-        f"  TRILENS_MODEL={package.path} python -m services.{SERVICE[manifest.task]}\n"
-    )
-
-
-def _best(answer: Any) -> str:
-    """The best few of a prediction, whatever its task: their label or text, and their score."""
-    found = next(value for value in reversed(answer.values()) if isinstance(value, list))
-    return (
-        ", ".join(
-            f"{one['label']} {one['score']:.2f}" if "label" in one else one["text"]
-            for one in found[:4]
-        )
-        or "nothing"
-    )

@@ -1,4 +1,4 @@
-"""Completes and verifies model packages: golden cases from photos, the manifest, the self-test."""
+"""Completes packages: golden cases from photos, and the manifest that names them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,13 @@ from typing import Any, Final
 
 from PIL import Image, ImageOps
 
-from services.manifest import Task
 from services.model import Model
 from services.packages import Package, open_package, write_manifest
-from services.selftest import as_json, check, photo
+from services.selftest import as_json, photo
 
 GOLDEN_SIDE: Final = 320  # longest side of a golden photo, in pixels: small, and enough to differ
 
 Load = Callable[[Package], Model[Any]]
-
-
-def verify(folder: Path) -> Package:
-    """Opens a package, loads its model and runs its self-test, as a service does at its start.
-
-    Raises InvalidPackage with the reason, RuntimeUnavailable if a library is missing for it.
-    """
-    package = open_package(folder)
-    model = load_model(package)
-    try:
-        check(model)
-    finally:
-        model.close()
-    return package
 
 
 def complete(
@@ -55,22 +40,6 @@ def complete(
         model.close()
     write_manifest(folder, {**fields, **golden})
     return open_package(folder)
-
-
-def load_model(package: Package) -> Model[Any]:
-    """Loads the package's model, whatever its task; raises what the service's `load` raises."""
-    # Each task's code is imported only when asked for, as the runtimes are.
-    if package.manifest.task is Task.DETECTION:
-        from services.detector.model import load as load_detector
-
-        return load_detector(package)
-    if package.manifest.task is Task.CLASSIFICATION:
-        from services.classifier.model import load as load_classifier
-
-        return load_classifier(package)
-    from services.captioner.model import load as load_captioner
-
-    return load_captioner(package)
 
 
 def _case(folder: Path, source: Path) -> dict[str, str]:
