@@ -16,7 +16,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.harness import LOOPBACK, ROOT, a_photo, ready
+from tests.harness import LOOPBACK, ROOT, a_photo
 from trilens.v1 import analysis_pb2, analysis_pb2_grpc, detector_pb2, detector_pb2_grpc
 
 pytestmark = pytest.mark.stack
@@ -47,14 +47,24 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process, ports_file: Path) -> None:
         self.process = process
         self.log: list[str] = []
+        self._silent = False
         self._ports_file = ports_file
         self._more = asyncio.Condition()
         self._reading = asyncio.create_task(self._read())
 
-    async def says(self, text: str) -> None:
-        """Waits for a line of the log."""
+    async def says(self, text: str) -> str:
+        """Waits for a line of the log that contains the text, and returns it."""
         async with asyncio.timeout(PATIENCE_SECONDS), self._more:
-            await self._more.wait_for(lambda: any(text in line for line in self.log))
+            while True:
+                for line in self.log:
+                    if text in line:
+                        return line
+                assert not self._silent, self.log
+                await self._more.wait()
+
+    async def ready(self) -> None:
+        """Waits until it asks for work; fails if it says that it never will."""
+        assert json.loads(await self.says("ready"))["message"] == "ready"
 
     async def address(self, port: str = "grpc") -> str:
         """Where it listens, once it does."""
@@ -73,10 +83,13 @@ class Child:
 
     async def _read(self) -> None:
         assert self.process.stderr is not None
-        async for line in self.process.stderr:
+        while line := await self.process.stderr.readline():
             async with self._more:
                 self.log.append(line.decode().rstrip())
                 self._more.notify_all()
+        async with self._more:
+            self._silent = True
+            self._more.notify_all()
 
 
 @asynccontextmanager
@@ -141,7 +154,7 @@ async def test_told_to_stop_under_load_a_server_answers_every_call_that_was_begu
         grpc.aio.insecure_channel(await server.address()) as channel,
         grpc.aio.insecure_channel(await server.address("health")) as probes,
     ):
-        await ready(channel, PATIENCE_SECONDS)
+        await server.ready()
         stop = asyncio.Event()
         answered = 0
 
@@ -186,7 +199,7 @@ async def test_what_is_in_flight_and_queued_is_finished_though_no_delay_was_set(
         child(tmp_path, "-m", module, THREADS=1, **settings) as server,
         grpc.aio.insecure_channel(await server.address()) as channel,
     ):
-        await ready(channel, PATIENCE_SECONDS)
+        await server.ready()
         calls = [asyncio.create_task(call(channel)) for _ in range(12)]
         waiting = asyncio.as_completed(calls)
         for _ in range(4):
@@ -226,7 +239,7 @@ async def test_a_model_call_that_never_returns_costs_the_grace_and_no_more(tmp_p
         child(tmp_path, "-c", HANGS, GRACE=0.2) as server,
         grpc.aio.insecure_channel(await server.address()) as channel,
     ):
-        await ready(channel, PATIENCE_SECONDS)
+        await server.ready()
         call = asyncio.create_task(detect(channel))
         await server.says("runs long")
         server.told()
