@@ -30,11 +30,6 @@ class Health(rpc.HealthServicer):
         self._draining = False
         self._changed = asyncio.Event()
 
-    @property
-    def ready(self) -> bool:
-        """Whether this process asks for work."""
-        return self._ready
-
     def set_ready(self) -> None:
         """Send work here, from now on; without effect once it drains."""
         if not self._draining:
