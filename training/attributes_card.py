@@ -48,7 +48,7 @@ def summary(measured: Measured) -> str:
             *map(_end_row, measured.end_to_end),
             "",
             f"{photos.milliseconds:.0f} ms a photo, {photos.photos} photos; "
-            f"{photos.false_faces} faces on {photos.without_people} photos without people",
+            f"faces seen on {photos.without_people} photos without people: {photos.false_faces}",
         )
     )
 
@@ -74,8 +74,9 @@ def card(manifest: Manifest, measured: Measured) -> str:
 
 
 _CROPS_HEAD: Final = (
-    "| split | label | faces | positive | accuracy | AUC | AP | precision | recall | ECE |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
+    "| split | label | faces | positive | accuracy | AUC | AP | AP, 95 % | "
+    "precision | recall | ECE |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|"
 )
 _END_HEAD: Final = (
     "| face, px | faces | found | "
@@ -87,10 +88,11 @@ _END_HEAD: Final = (
 def _crop_rows(crops: Mapping[str, Mapping[str, Quality]]) -> Iterator[str]:
     for split, by_label in crops.items():
         for label, q in by_label.items():
+            low, high = q.precision_interval
             yield (
                 f"| {split} | {label} | {q.count} | {q.positives} | {q.accuracy:.3f} | "
-                f"{q.auc:.3f} | {q.average_precision:.3f} | {q.precision:.2f} | {q.recall:.2f} | "
-                f"{q.calibration_error:.3f} |"
+                f"{q.auc:.3f} | {q.average_precision:.3f} | {low:.3f} to {high:.3f} | "
+                f"{q.precision:.2f} | {q.recall:.2f} | {q.calibration_error:.3f} |"
             )
 
 
