@@ -63,10 +63,11 @@ class Calls:
         async with self._open() as opened, asyncio.timeout(_WARM_SECONDS):
             stub = rpc.ImageAnalysisServiceStub(opened)
             request = pb.AnalyzeImageRequest(image={"content": self._photos[0].content})
-            full = False
-            while not full:
+            while True:
                 answer = await stub.AnalyzeImage(request, timeout=30, wait_for_ready=True)
-                full = answer.completeness == pb.COMPLETENESS_FULL
+                if answer.completeness == pb.COMPLETENESS_FULL:
+                    return
+                await asyncio.sleep(1)
 
     async def many(self, calls: int, callers: int) -> Counter[str]:
         """How so many calls ended, made by so many callers with one call at a time each."""
