@@ -22,18 +22,15 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
 
     Raises InvalidPackage if the network does not answer a face with a logit per label.
     """
+    source = order.network(ARTIFACT)
     base = inherited(order, folder)
-    source = order.weights[ARTIFACT]
     path = folder / "attributes.onnx"
     to_onnx(source, path, order.side or 0)
     file = onnx_file.read(path)
     faces = file.photos()
-    layout = "NCHW" if faces.shape[1] == 3 else "NHWC"
-    side = max(faces.shape[2:4] if layout == "NCHW" else faces.shape[1:3]) or order.side
-    if side is None:
-        raise InvalidPackage(f"{source} takes faces of any size: say which with --size")
     if faces.shape[0] > 0:
         raise InvalidPackage(f"{source} takes {faces.shape[0]} faces at once; export it dynamic")
+    layout, side = _input(source, faces.shape, order.side)
     labels = label_fields(order.labels) if order.labels else base["labels"]
     _check_answer(file, (3, side, side) if layout == "NCHW" else (side, side, 3), len(labels))
     mean, std = (
@@ -52,6 +49,21 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         "default_threshold_set": "default",
         "parameters": base["parameters"] | {"input": faces.name, "output": file.outputs[0].name},
     }
+
+
+def _input(source: Path, shape: tuple[int, ...], said: int | None) -> tuple[str, int]:
+    """The layout of a network's faces and their side in pixels, where 0 in `shape` is any size."""
+    if 3 not in (shape[1], shape[3]):
+        raise InvalidPackage(f"{source} takes shape {shape}, not faces of three channels")
+    layout, (height, width) = ("NCHW", shape[2:]) if shape[1] == 3 else ("NHWC", shape[1:3])
+    if 0 < height != width > 0:
+        raise InvalidPackage(
+            f"{source} takes faces of {width} x {height} pixels; wanted are squares"
+        )
+    side = max(height, width) or said
+    if side is None:
+        raise InvalidPackage(f"{source} takes faces of any size: say which with --size")
+    return layout, side
 
 
 def _check_answer(file: onnx_file.OnnxFile, face: tuple[int, ...], labels: int) -> None:

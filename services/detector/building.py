@@ -24,7 +24,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
 
     Raises InvalidPackage if the network is not one that answers as YOLO does.
     """
-    source = order.weights[ARTIFACT]
+    source = order.network(ARTIFACT)
     if order.as_is and source.suffix != ".onnx":
         path, runtime, found = _hosted(source, folder, order.side or SIDE)
     else:

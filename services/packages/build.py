@@ -10,20 +10,22 @@ from services.manifest import Task
 from services.packages import InvalidPackage, Package
 from services.packages.golden import complete
 from services.packages.order import Order
-from services.packages.trial import load_model
+from services.packages.trial import first_run, load_model
 
 
 def build(order: Order, folder: Path) -> Package:
     """Builds the package in a new folder, runs it, and opens it; leaves nothing if that fails.
 
-    Raises InvalidPackage with the reason, RuntimeUnavailable if a library is missing for it.
+    Raises InvalidPackage, OSError or ValueError with the reason, RuntimeUnavailable if a library is
+    missing for it.
     """
     if folder.exists():
         raise InvalidPackage(f"{folder} exists; a version never changes, so take the next one")
     try:
         folder.mkdir(parents=True)
-        fields = _facts(order) | _fields(order, folder)
-        package = complete(folder, fields, order.photos, load_model)
+        with first_run():
+            fields = _facts(order) | _fields(order, folder)
+            package = complete(folder, fields, order.photos, load_model)
         (folder / "card.md").write_text(_card(package))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -22,6 +22,7 @@ from services.runtimes import RuntimeUnavailable
 MAIN: Final = {Task.DETECTION: "detector", Task.CLASSIFICATION: "attributes"}
 PHOTOS: Final = ("astronaut.jpg", "cat.jpg", "coffee.jpg")
 
+_PROBLEMS: Final = (InvalidPackage, RuntimeUnavailable, OSError, ValueError)
 _File = click.Path(path_type=Path, exists=True, dir_okay=False)
 _Folder = click.Path(path_type=Path, file_okay=False)
 
@@ -39,9 +40,9 @@ def verify_command(folders: tuple[Path, ...]) -> None:
     for folder in folders:
         try:
             verify(folder)
-        except (InvalidPackage, RuntimeUnavailable, ValueError) as problem:
+        except _PROBLEMS as problem:
             failed += 1
-            click.echo(f"{folder}: {problem}", err=True)
+            click.echo(f"{folder}: {_line(problem)}", err=True)
         else:
             click.echo(f"{folder}: sound")
     sys.exit(min(failed, 1))
@@ -95,28 +96,28 @@ def build_command(
     files = _files(Task(task), weights)
     if as_is and any(file.suffix != ".pt" for file in files.values()):
         raise click.UsageError("--as-is is for .pt files")
-    order = Order(
-        task=Task(task),
-        weights=files,
-        name=name,
-        version=version,
-        summary=summary or f"{name}: a {task} model",
-        license=_license(terms, commercial_use=commercial_use),
-        sources=source or tuple(file.name for file in files.values()),
-        command=shlex.join(["python", "-m", "services.packages", *sys.argv[1:]]),
-        photos=photo or tuple(Path("tests/photos") / sample for sample in PHOTOS),
-        labels=_labels(labels),
-        side=size,
-        mean=mean,
-        std=std,
-        threshold=threshold,
-        as_is=as_is,
-        base=open_package(base) if base else None,
-    )
     try:
+        order = Order(
+            task=Task(task),
+            weights=files,
+            name=name,
+            version=version,
+            summary=summary or f"{name}: a {task} model",
+            license=_license(terms, commercial_use=commercial_use),
+            sources=source or tuple(file.name for file in files.values()),
+            command=shlex.join(["python", "-m", "services.packages", *sys.argv[1:]]),
+            photos=photo or tuple(Path("tests/photos") / sample for sample in PHOTOS),
+            labels=_labels(labels),
+            side=size,
+            mean=mean,
+            std=std,
+            threshold=threshold,
+            as_is=as_is,
+            base=open_package(base) if base else None,
+        )
         package = build(order, output / name / version)
-    except (InvalidPackage, RuntimeUnavailable, ValueError, OSError) as problem:
-        raise click.ClickException(str(problem)) from problem
+    except _PROBLEMS as problem:
+        raise click.ClickException(_line(problem)) from problem
     report(package)
 
 
@@ -126,7 +127,10 @@ def _files(task: Task, weights: tuple[str, ...]) -> Mapping[str, Path]:
         key, _, file = text.rpartition("=")
         if not key and task not in MAIN:
             raise click.UsageError("a caption model has several networks: --weights KEY=FILE")
-        files[key or MAIN[task]] = Path(file)
+        key = key or MAIN[task]
+        if key in files:
+            raise click.UsageError(f"--weights names {key} twice")
+        files[key] = Path(file)
     if missing := [str(file) for file in files.values() if not file.is_file()]:
         raise click.UsageError(f"no such file: {', '.join(missing)}")
     return files
@@ -143,5 +147,13 @@ def _labels(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
     file = Path(text)
-    names = file.read_text().splitlines() if file.is_file() else text.split(",")
+    try:
+        names = file.read_text("utf-8").splitlines() if file.is_file() else text.split(",")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file} is not UTF-8 text") from None
     return tuple(name.strip() for name in names if name.strip())
+
+
+def _line(problem: Exception) -> str:
+    """What is wrong, in one line, whatever its libraries made of it."""
+    return " ".join(str(problem).split())

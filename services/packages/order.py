@@ -39,6 +39,15 @@ class Order:
     as_is: bool = False  # serve the trainer's own file instead of an ONNX file made from it
     base: Package | None = None  # whatever the order does not say is as in this package
 
+    def network(self, key: str) -> Path:
+        """The file of the one artefact that may be ordered; InvalidPackage if it is not just it."""
+        if self.weights.keys() != {key}:
+            raise InvalidPackage(
+                f"a {self.task} package is built from {key}=FILE alone, not from "
+                f"{', '.join(sorted(self.weights))}"
+            )
+        return self.weights[key]
+
 
 def inherited(order: Order, folder: Path) -> dict[str, Any]:
     """Copies the artefacts of `base` that the order does not replace; the manifest for all of it.

@@ -19,10 +19,10 @@ BASE = ROOT / "models" / "attributes" / "1.0.0"
 
 def write_network(path, shape=("faces", 64, 64, 3), labels=2, sigmoid=False):
     """An ONNX file that answers each face with a logit per label, from its mean colour."""
-    channels = [1, 2] if shape[-1] == 3 else [2, 3]
-    weights = np.random.default_rng(1).standard_normal((3, labels)).astype(np.float32)
+    pixels, channels = ([1, 2], shape[3]) if shape[3] <= 4 else ([2, 3], shape[1])
+    weights = np.random.default_rng(1).standard_normal((channels, labels)).astype(np.float32)
     nodes = [
-        helper.make_node("ReduceMean", ["faces"], ["colour"], keepdims=0, axes=channels),
+        helper.make_node("ReduceMean", ["faces"], ["colour"], keepdims=0, axes=pixels),
         helper.make_node("MatMul", ["colour", "weights"], ["logits"]),
         helper.make_node("Sigmoid" if sigmoid else "Identity", ["logits"], ["answer"]),
     ]
@@ -79,6 +79,9 @@ def test_calibration_and_figures_of_the_base_are_left_behind(tmp_path):
         ({"labels": 3, "sigmoid": True}, "leave its last sigmoid out"),
         ({"labels": 3, "shape": (1, 64, 64, 3)}, "takes 1 faces at once"),
         ({"labels": 3, "shape": ("faces", "side", "side", 3)}, "say which with --size"),
+        ({"labels": 3, "shape": ("faces", 64, 48, 3)}, "takes faces of 48 x 64 pixels; wanted are"),
+        ({"labels": 3, "shape": ("faces", 3, 64, 48)}, "takes faces of 48 x 64 pixels; wanted are"),
+        ({"labels": 3, "shape": ("faces", 64, 64, 4)}, "takes shape (0, 64, 64, 4), not"),
     ],
 )
 def test_other_networks_are_refused_with_what_is_wrong(tmp_path, made, words):
@@ -88,6 +91,26 @@ def test_other_networks_are_refused_with_what_is_wrong(tmp_path, made, words):
 
     assert result.exit_code == 1
     assert words in result.output
+
+
+@pytest.mark.parametrize("key", ["pnet", "foo"])
+def test_only_the_attributes_network_is_replaced(tmp_path, key):
+    weights = write_network(tmp_path / "best.onnx", labels=3)
+
+    result = run(tmp_path, f"{key}={weights}", "--base", str(BASE))
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: a classification package is built from attributes=FILE alone, not from {key}\n"
+    )
+
+
+def test_a_base_that_does_not_open_is_refused_by_name(tmp_path):
+    result = run(tmp_path, write_network(tmp_path / "best.onnx"), "--base", str(tmp_path / "none"))
+
+    assert result.exit_code == 1
+    reason = f"{tmp_path / 'none' / 'manifest.json'}: No such file or directory"
+    assert result.output == f"Error: {reason}\n"
 
 
 def test_without_a_base_there_is_no_face_finder(tmp_path):

@@ -197,6 +197,42 @@ def test_a_version_is_never_built_twice(tmp_path):
     assert open_package(package.path).digest == package.digest
 
 
+def test_a_file_under_another_key_is_refused_with_the_right_one(tmp_path):
+    weights = write_network(tmp_path / "best.onnx")
+
+    assert refusal(tmp_path, f"foo={weights}") == (
+        "Error: a detection package is built from detector=FILE alone, not from foo\n"
+    )
+
+
+def test_one_key_names_one_file(tmp_path):
+    weights = write_network(tmp_path / "best.onnx")
+
+    result = run(tmp_path, weights, "--weights", str(weights))
+
+    assert result.exit_code == 2
+    assert "--weights names detector twice" in result.output
+
+
+def test_labels_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "labels.txt").write_bytes(b"\xff\xfe")
+    weights = write_network(tmp_path / "best.onnx")
+
+    result = run(tmp_path, weights, "--labels", str(tmp_path / "labels.txt"))
+
+    assert result.exit_code == 2
+    assert "labels.txt is not UTF-8 text" in result.output
+
+
+def test_a_network_that_fails_at_its_first_photo_is_refused_with_the_runtimes_reason(tmp_path):
+    weights = write_network(tmp_path / "best.onnx", shape=("batch", 0, 320, 320))
+
+    output = refusal(tmp_path, weights)
+
+    assert "the network does not run: " in output
+    assert output.count("\n") == 1
+
+
 def test_terms_must_be_said(tmp_path):
     arguments = ["build", "--task", "detection", "--name", "mine", "--version", "1.0.0"]
     arguments += ["--weights", str(write_network(tmp_path / "best.onnx"))]

@@ -1,10 +1,7 @@
 """Packages: what is sound opens, and whatever is not is refused with the reason."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,6 @@ import pytest
 
 from services.packages import InvalidPackage, open_package, write_manifest
 from tests.fakes import manifest_fields
-from tests.harness import ROOT
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -227,36 +223,3 @@ def test_nothing_is_written_for_a_package_that_would_not_open(
         write_manifest(folder, fields | {"golden": {"cases": [case]}} | changes)
 
     assert not (folder / "manifest.json").exists()
-
-
-def verify(*folders: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "services.packages", "verify", *map(str, folders)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "client"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-@pytest.mark.stack
-def test_verify_passes_what_is_sound_and_names_what_is_not(folder: Path) -> None:
-    sound = ROOT / "models" / "objects" / "1.0.0"
-
-    ended = verify(sound, folder)
-
-    assert ended.returncode == 1
-    assert ended.stdout == f"{sound}: sound\n"
-    assert ended.stderr.startswith(f"{folder}: ")
-    assert "artifacts: 'detector' is missing" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-@pytest.mark.stack
-def test_verify_without_a_folder_says_how_it_is_used() -> None:
-    ended = verify()
-
-    assert ended.returncode == 2
-    assert "Usage:" in ended.stderr
