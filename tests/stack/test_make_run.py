@@ -106,7 +106,8 @@ def test_a_photo_that_is_none_is_the_reason_it_ends_with():
         code, errors = stack.ended()
 
     assert code == 1
-    assert "Makefile: image.content" in errors
+    assert errors.startswith("stopped: Makefile: ")
+    assert "image.content" in errors
     assert "Traceback" not in errors
 
 
