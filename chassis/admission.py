@@ -37,19 +37,36 @@ class Admission:
     """A bounded number of calls at once, and a bounded line of calls that wait for one to end.
 
     Few at once keeps photos in memory few, and lets the first call finish before the last begins.
-    Calls that have lent their place are bounded as well, by as many as may wait in line.
+    Calls that have lent their place are bounded as well, by as many as may wait in line; and so is
+    what all of them hold: `max_held` bytes, although a photo alone is always let in.
     """
 
-    def __init__(self, max_active: int, max_waiting: int) -> None:
+    def __init__(self, max_active: int, max_waiting: int, max_held: int) -> None:
         self._max_active = max_active
         self._max_waiting = max_waiting
+        self._max_held = max_held
+        self._held = 0
         self._active = 0
         self._lent = 0
         self._line: Line[_Turn, None] = Line()
 
     @asynccontextmanager
-    async def place(self, call: Call) -> AsyncIterator[Admitted]:
-        """A place for the block; raises QueueFull at once, DeadlineExceeded after waiting."""
+    async def place(self, call: Call, size: int) -> AsyncIterator[Admitted]:
+        """A place for the block and its photo of `size` bytes.
+
+        Raises QueueFull at once, DeadlineExceeded after waiting.
+        """
+        if self._held and self._held + size > self._max_held:
+            raise QueueFull(f"calls under way hold {self._held >> 20} MiB already", _RETRY_AFTER)
+        self._held += size
+        try:
+            async with self._admitted(call) as admitted:
+                yield admitted
+        finally:
+            self._held -= size
+
+    @asynccontextmanager
+    async def _admitted(self, call: Call) -> AsyncIterator[Admitted]:
         if self._active < self._max_active:
             self._active += 1
         else:

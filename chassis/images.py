@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from chassis.errors import InvalidImage
 
 # Photos are decoded side by side; OpenCV's own threads would only get in each other's way.
 cv2.setNumThreads(1)
+
+
+_MAX_RAW_SIDE: Final = 32768  # of photos that come as pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,8 +107,10 @@ def shrink(pixels: Pixels, max_side: int) -> Pixels:
 
 def pixels_from_raw(width: int, height: int, rgb: bytes) -> Pixels:
     """Pixels over the bytes of an upright RGB photo, row by row, without copying them."""
-    if width < 1 or height < 1:
-        raise InvalidImage(f"an image of {width}x{height} pixels", "image.pixels")
+    if not (1 <= width <= _MAX_RAW_SIDE and 1 <= height <= _MAX_RAW_SIDE):
+        raise InvalidImage(
+            f"an image of {width}x{height} pixels; sides are 1 to {_MAX_RAW_SIDE}", "image.pixels"
+        )
     if len(rgb) != width * height * 3:
         raise InvalidImage(
             f"{len(rgb)} bytes for {width}x{height} pixels of 3 bytes", "image.pixels.rgb"
@@ -124,10 +130,16 @@ def _reduced(samples: NDArray[np.uint8], width: int, height: int) -> NDArray[np.
     So the nearest multiple of the size is interpolated first, which costs a quarter of the exact
     average and is as near to it as one bicubic filter to another (45 dB or more).
     """
-    factor = max(1, round(max(samples.shape[:2]) / max(width, height)))
-    if samples.shape[:2] != (height * factor, width * factor):
-        samples = _resized(samples, width * factor, height * factor, cv2.INTER_LINEAR)
-    return _resized(samples, width, height, cv2.INTER_AREA) if factor > 1 else samples
+    # A factor per side: the short side of a very long photo is reduced less, since it ends at 1.
+    down, across = (
+        max(1, round(old / new))
+        for old, new in zip(samples.shape[:2], (height, width), strict=True)
+    )
+    if samples.shape[:2] != (height * down, width * across):
+        samples = _resized(samples, width * across, height * down, cv2.INTER_LINEAR)
+    if down == across == 1:
+        return samples
+    return _resized(samples, width, height, cv2.INTER_AREA)
 
 
 def _resized(

@@ -135,7 +135,7 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
 
 def _build(settings: ServerSettings, app: App) -> Server:
     server = grpc.aio.server(
-        interceptors=(Door(settings.default_deadline, settings.max_deadline),),
+        interceptors=(Door(settings.usual_deadline(), settings.max_deadline),),
         options=(
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),

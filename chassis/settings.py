@@ -63,6 +63,10 @@ class ServerSettings(Settings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    def usual_deadline(self) -> float:
+        """Seconds a call without a deadline gets: never more than a call may take."""
+        return min(self.default_deadline, self.max_deadline)
+
     def slots(self) -> int:
         """Compute threads in use."""
         return self.threads or cores()

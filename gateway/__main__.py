@@ -1,27 +1,33 @@
 """The gateway as a process: one call in, every model asked, one answer out."""
 
+import sys
+
 from chassis.compute import ComputePool
 from chassis.server import run
 from chassis.settings import ServerSettings, read
 from gateway.app import GatewayApp, Host
 from gateway.backends import HostedService
-from gateway.settings import GatewaySettings
+from gateway.settings import FeatureSettings, GatewaySettings, contradictions
 
 
 def hosting(settings: GatewaySettings) -> Host:
     """How this process hosts a service; imports a service's code only where it is hosted."""
 
-    def host(task: str, model: str, pool: ComputePool) -> HostedService:
+    def host(feature: FeatureSettings, pool: ComputePool) -> HostedService:
         from services.hosting import ModelSettings
 
+        # Every field is given: none is left to variables that are meant for a service's process.
         chosen = ModelSettings(
-            model=model, max_waiting=settings.max_queue, max_batch=settings.max_batch
+            model=feature.model or "",
+            runtime=feature.runtime,
+            max_waiting=settings.max_queue,
+            max_batch=settings.max_batch,
         )
-        if task == "classification":
+        if feature.task == "classification":
             from services.classifier.__main__ import classifier
 
             return classifier(chosen, pool)
-        if task == "caption":
+        if feature.task == "caption":
             from services.captioner.__main__ import captioner
 
             return captioner(chosen, pool)
@@ -35,6 +41,9 @@ def hosting(settings: GatewaySettings) -> Host:
 def main() -> None:
     """Serves until told to stop."""
     server, settings = read(ServerSettings, GatewaySettings)
+    if problems := tuple(contradictions(server, settings)):
+        sys.stderr.write("\n".join(problems) + "\n")
+        raise SystemExit(2)
     run(server, GatewayApp(settings, server, hosting(settings)))
 
 

@@ -1,27 +1,25 @@
 """analyze(): decode, fan out, merge; the one function behind every door."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from chassis.admission import Admission
-from chassis.call import MAX_ID_CHARACTERS, Call, valid_id
-from chassis.decoder import Decoder, unusable
-from chassis.errors import InvalidRequest, Violation
-from chassis.options import Options, Vocabulary, violations
+from chassis.call import STABLE, Call
+from chassis.decoder import Decoder
+from chassis.options import Options
 from chassis.telemetry import COMPLETENESS, MERGE, span
 from gateway.backends import Backend, max_side
+from gateway.checks import check, check_outcomes
 from gateway.fanout import Ask, fan_out
 from gateway.merge import merge
+from gateway.outcomes import Failure, Outcome
 from gateway.pulse import Pulse
+from gateway.tasks import Task
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import captioner_pb2, classifier_pb2, detector_pb2, image_pb2
+from trilens.v1 import image_pb2
 
-_NO_OPTIONS: Final[Mapping[str, Options]] = {
-    "classification": classifier_pb2.ClassificationOptions(),
-    "caption": captioner_pb2.CaptionOptions(),
-    "detection": detector_pb2.DetectionOptions(),
-}
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Feature:
     """A feature of the deployment."""
 
     name: str
-    task: str  # a key of _NO_OPTIONS, which is also the name of its options' field
+    task: Task
     backend: Backend
     on_by_default: bool
     pulse: Pulse
@@ -42,6 +40,8 @@ class Analyzer:
         self, features: Mapping[str, Feature], decoder: Decoder, admission: Admission
     ) -> None:
         self._features = features
+        self._tasks = {name: feature.task for name, feature in features.items()}
+        self._defaults = [one for one in features.values() if one.on_by_default]
         self._decoder = decoder
         self._admission = admission
 
@@ -51,9 +51,10 @@ class Analyzer:
         Raises InvalidRequest with every violation, InvalidImage, QueueFull, DeadlineExceeded, and
         AnalysisFailed when no feature, or not every required one, answered.
         """
-        self._check(request)
+        call = replace(call, lane=STABLE)  # one set of versions: whatever the caller says
+        check(request, self._tasks, has_defaults=bool(self._defaults))
         asked = self._asked(request)
-        async with self._admission.place(call) as admitted:
+        async with self._admission.place(call, len(request.image.content)) as admitted:
             sides = {feature.name: max_side(feature.backend) for feature, _ in asked}
             views = await self._decoder.views(request.image, frozenset(sides.values()), call)
             asks = [
@@ -67,9 +68,12 @@ class Analyzer:
                 for feature, options in asked
             ]
             outcomes = await fan_out(asks, call, admitted.lend)
+        check_outcomes(request, self._tasks, outcomes)
         with span(MERGE, call.trace) as own:
             response = merge(outcomes, [one.feature for one in request.features if one.required])
             own.set_attribute(COMPLETENESS, completeness_name(response.completeness))
+        if response.completeness != pb.COMPLETENESS_FULL:
+            logger.info("partial answer: %s", missing(outcomes))
         photo = views.photo
         response.image.CopyFrom(
             image_pb2.ImageProperties(
@@ -85,56 +89,23 @@ class Analyzer:
 
     def _asked(self, request: pb.AnalyzeImageRequest) -> list[tuple[Feature, Options]]:
         if not request.features:
-            chosen = [one for one in self._features.values() if one.on_by_default]
-            return [(feature, _NO_OPTIONS[feature.task]) for feature in chosen]
+            return [(feature, feature.task.no_options) for feature in self._defaults]
         return [
-            (feature, getattr(one, feature.task))
+            (feature, getattr(one, feature.task.name))
             for one in request.features
             for feature in (self._features[one.feature],)
         ]
 
-    def _check(self, request: pb.AnalyzeImageRequest) -> None:
-        found = (*unusable(request.image), *_of_ids(request), *self._of_features(request))
-        if found:
-            raise InvalidRequest(*found)
 
-    def _of_features(self, request: pb.AnalyzeImageRequest) -> Iterator[Violation]:
-        if not request.features and not self._asked(request):
-            yield Violation("features", "no feature is on by default here: name those to analyse")
-        seen: set[str] = set()
-        for number, one in enumerate(request.features):
-            path = f"features[{number}]"
-            if one.feature in seen:
-                yield Violation(f"{path}.feature", f"{one.feature} is asked for twice")
-            seen.add(one.feature)
-            feature = self._features.get(one.feature)
-            if feature is None:
-                known = ", ".join(sorted(self._features))
-                yield Violation(f"{path}.feature", f"no feature {one.feature!r}: there is {known}")
-                continue
-            given = one.WhichOneof("options")
-            if given is not None and given != feature.task:
-                yield Violation(f"{path}.{given}", f"{one.feature} takes {feature.task} options")
-            elif given is not None:
-                yield from violations(getattr(one, given), _vocabulary(feature), f"{path}.{given}")
+def missing(outcomes: Mapping[str, Outcome]) -> str:
+    """Which features did not answer, and why, for the log."""
+    return "; ".join(
+        f"{feature}: {outcome.end.status.message}"
+        for feature, outcome in sorted(outcomes.items())
+        if isinstance(outcome.end, Failure)
+    )
 
 
 def completeness_name(completeness: pb.Completeness) -> str:
     """Such as "partial"."""
     return pb.Completeness.Name(completeness).removeprefix("COMPLETENESS_").lower()
-
-
-def _vocabulary(feature: Feature) -> Vocabulary | None:
-    model = feature.backend.model()
-    if model is None:
-        return None
-    return Vocabulary(frozenset(label.id for label in model.labels), model.threshold_sets)
-
-
-def _of_ids(request: pb.AnalyzeImageRequest) -> Iterator[Violation]:
-    for field in ("request_id", "affinity_key"):
-        text = getattr(request, field)
-        if text and not valid_id(text):
-            yield Violation(
-                field, f"must be at most {MAX_ID_CHARACTERS} printable ASCII characters"
-            )

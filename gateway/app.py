@@ -15,11 +15,12 @@ from gateway.pulse import Pulse
 from gateway.remote import RemoteBackend
 from gateway.servicer import ImageAnalysisServicer, limits
 from gateway.settings import FeatureSettings, GatewaySettings
+from gateway.tasks import TASKS
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import analysis_pb2_grpc as rpc
 
-# Makes a service that is hosted here, from its task and package; only __main__ knows how.
-Host = Callable[[str, str, ComputePool], HostedService]
+# Makes a service that is hosted here, from its feature's settings; only __main__ knows how.
+Host = Callable[[FeatureSettings, ComputePool], HostedService]
 
 
 class GatewayApp:
@@ -39,7 +40,7 @@ class GatewayApp:
         analyzer = Analyzer(
             self._features,
             decoder(self._pool, image_limits),
-            Admission(active, settings.max_waiting),
+            Admission(active, settings.max_waiting, settings.max_held_bytes),
         )
         self._servicer = ImageAnalysisServicer(analyzer, self._features, limits(settings, server))
 
@@ -67,7 +68,7 @@ def _features(
     return {
         name: Feature(
             name,
-            one.task,
+            TASKS[one.task],
             _backend(name, one, pool, host),
             one.on_by_default and one.enabled,
             Pulse(server.lend_after),
@@ -80,5 +81,5 @@ def _backend(name: str, settings: FeatureSettings, pool: ComputePool, host: Host
     if not settings.enabled:
         return OffBackend(name)
     if settings.model is not None:
-        return HostedBackend(name, host(settings.task, settings.model, pool))
-    return RemoteBackend(name, settings.task, settings.target or "")
+        return HostedBackend(name, host(settings, pool))
+    return RemoteBackend(name, TASKS[settings.task], settings.target or "")

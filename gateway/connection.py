@@ -1,9 +1,7 @@
 """Connection: a channel to one service, and how a service of its task is asked."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import grpc
 
@@ -11,18 +9,9 @@ from chassis.call import Call
 from chassis.images import Pixels
 from chassis.options import Options
 from gateway.outcomes import Answered
+from gateway.tasks import Task
 from trilens import channel
-from trilens.v1 import (
-    captioner_pb2,
-    captioner_pb2_grpc,
-    classifier_pb2,
-    classifier_pb2_grpc,
-    detector_pb2,
-    detector_pb2_grpc,
-    image_pb2,
-    model_pb2,
-    model_pb2_grpc,
-)
+from trilens.v1 import image_pb2, model_pb2, model_pb2_grpc
 
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -60,52 +49,20 @@ _CHANNEL_OPTIONS: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Method:
-    """A task's RPC: how it is asked and where its result stands."""
-
-    stub: Any
-    name: str
-    request: Any
-    result: str
-
-
-_METHODS: Final[Mapping[str, _Method]] = {
-    "classification": _Method(
-        classifier_pb2_grpc.ClassifierServiceStub,
-        "ClassifyImage",
-        classifier_pb2.ClassifyImageRequest,
-        "classification",
-    ),
-    "caption": _Method(
-        captioner_pb2_grpc.CaptionerServiceStub,
-        "CaptionImage",
-        captioner_pb2.CaptionImageRequest,
-        "caption",
-    ),
-    "detection": _Method(
-        detector_pb2_grpc.DetectorServiceStub,
-        "DetectObjects",
-        detector_pb2.DetectObjectsRequest,
-        "detection",
-    ),
-}
-
-
 class Connection:
     """A channel to a service of that task; made where the event loop runs, as gRPC requires."""
 
-    def __init__(self, task: str, target: str) -> None:
-        self._method = _METHODS[task]
+    def __init__(self, task: Task, target: str) -> None:
+        self._task = task
         self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
-        self._ask = getattr(self._method.stub(self._channel), self._method.name)
+        self._ask = getattr(task.stub(self._channel), task.method)
         self._models = model_pb2_grpc.ModelServiceStub(self._channel)
 
     async def ask(self, pixels: Pixels, options: Options, call: Call) -> Answered:
         """The service's answer; raises AioRpcError."""
-        request = self._method.request(image=_message(pixels), options=options)
+        request = self._task.request(image=_message(pixels), options=options)
         response = await self._ask(request, timeout=call.deadline.left(), metadata=call.metadata())
-        return Answered(getattr(response, self._method.result), response.model, response.timings)
+        return Answered(getattr(response, self._task.name), response.model, response.timings)
 
     async def model(self, metadata: Metadata, seconds: float) -> model_pb2.Model:
         """The service's model; raises AioRpcError."""

@@ -24,16 +24,13 @@ from chassis.telemetry import (
     span,
 )
 from gateway.backends import Backend
+from gateway.budget import short_of
 from gateway.outcomes import Answered, Failure, Outcome, failure
 from gateway.pulse import Pulse
 from trilens.v1 import analysis_pb2 as pb
 
 logger = logging.getLogger(__name__)
 
-# What is kept back from the models' time, so that an answer without the late ones still reaches
-# the caller before its deadline: this share of what is left, at most so many seconds.
-_RESERVE_SHARE: Final = 0.2
-_MAX_RESERVE_SECONDS: Final = 0.3
 # What a cancelled ask gets to end its span before the call's own ends.
 _LAST_WORDS_SECONDS: Final = 0.02
 
@@ -56,10 +53,8 @@ async def fan_out(
 
     Calls `only_waits`, perhaps several times, once none but silent backends are missing.
     """
-    left = call.deadline.left()
-    budget = max(0.0, left - min(_RESERVE_SHARE * left, _MAX_RESERVE_SECONDS))
     began = time.monotonic()
-    within = call.within(Deadline.after(budget))
+    within = short_of(call)
     tasks = {asyncio.create_task(_ask(ask, within, began)): ask for ask in asks}
     try:
         await _until_done(tasks, within.deadline, only_waits)

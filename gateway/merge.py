@@ -9,8 +9,8 @@ from google.rpc import error_details_pb2, status_pb2
 
 from chassis.errors import TrilensError
 from gateway.outcomes import CODE_ORDER, Failure, Outcome
+from gateway.tasks import RESULT_FIELDS
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import captioner_pb2, classifier_pb2
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -60,12 +60,7 @@ def _message(outcome: Outcome) -> pb.FeatureOutcome:
     made = pb.FeatureOutcome(
         state=pb.STATE_OK, model=end.model, timings=end.timings, total_seconds=outcome.seconds
     )
-    if isinstance(end.result, classifier_pb2.Classification):
-        made.classification.CopyFrom(end.result)
-    elif isinstance(end.result, captioner_pb2.Caption):
-        made.caption.CopyFrom(end.result)
-    else:
-        made.detection.CopyFrom(end.result)
+    getattr(made, RESULT_FIELDS[type(end.result)]).CopyFrom(end.result)
     return made
 
 

@@ -7,10 +7,9 @@ import grpc
 from google.rpc import status_pb2
 
 from chassis.errors import NotReady, TrilensError, rpc_code
+from gateway.tasks import Result
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import captioner_pb2, classifier_pb2, detector_pb2, model_pb2
-
-Result = classifier_pb2.Classification | captioner_pb2.Caption | detector_pb2.Detection
+from trilens.v1 import model_pb2
 
 _STATES: Final = {
     grpc.StatusCode.DEADLINE_EXCEEDED: pb.STATE_TIMED_OUT,
@@ -77,7 +76,7 @@ def failure(feature: str, error: TrilensError) -> Failure:
     if isinstance(error, FeatureOff):
         return Failure(pb.STATE_SKIPPED, error.status())
     if isinstance(error, NotReady):
-        # Why a model is not there (a folder, a digest) is for its operator, who asks the service.
+        # Why a model is not there (a folder, a digest) is for its operator, who reads the log.
         error = NotReady(f"{feature} is loading or draining")
     return Failure(_STATES.get(error.code, pb.STATE_FAILED), error.status())
 

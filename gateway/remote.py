@@ -21,6 +21,7 @@ from gateway.outcomes import (
     failure,
     failure_of_status,
 )
+from gateway.tasks import Task
 from trilens.v1 import model_pb2
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ _DESCRIBE_SECONDS: Final = 1.0
 class RemoteBackend:
     """A service in another process."""
 
-    def __init__(self, feature: str, task: str, target: str) -> None:
+    def __init__(self, feature: str, task: Task, target: str) -> None:
         self._feature = feature
         self._task = task
         self._target = target

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
 
 from google.rpc import status_pb2
 
@@ -15,18 +14,12 @@ from chassis.settings import ServerSettings
 from chassis.telemetry import ITEM, REQUEST_ID, below, span
 from chassis.version import VERSION
 from gateway.analyze import Analyzer, Feature
+from gateway.budget import short_of
 from gateway.settings import GatewaySettings
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import analysis_pb2_grpc as rpc
-from trilens.v1 import model_pb2
 
 logger = logging.getLogger(__name__)
-
-_TASKS: Final = {
-    "classification": model_pb2.TASK_CLASSIFICATION,
-    "caption": model_pb2.TASK_CAPTION,
-    "detection": model_pb2.TASK_DETECTION,
-}
 
 
 class ImageAnalysisServicer(rpc.ImageAnalysisServiceServicer):
@@ -52,7 +45,8 @@ class ImageAnalysisServicer(rpc.ImageAnalysisServiceServicer):
         count, most = len(request.requests), self._limits.max_batch_images
         if not 1 <= count <= most:
             raise InvalidRequest(Violation("requests", f"must hold 1 to {most}, not {count}"))
-        call = replace(current_call(), priority=Priority.BATCH)
+        # Photos that are late end as items of their own, while there is time to send the others.
+        call = replace(short_of(current_call()), priority=Priority.BATCH)
         items = await asyncio.gather(*(self._item(one, call) for one in request.requests))
         return pb.BatchAnalyzeImagesResponse(items=items)
 
@@ -60,14 +54,14 @@ class ImageAnalysisServicer(rpc.ImageAnalysisServiceServicer):
         self, _: pb.GetCapabilitiesRequest, __: Context
     ) -> pb.GetCapabilitiesResponse:
         """Features, their models as they are right now, and limits."""
-        call = current_call()
+        call = short_of(current_call())
         features = [feature for _name, feature in sorted(self._features.items())]
         models = await asyncio.gather(*(one.backend.describe(call) for one in features))
         return pb.GetCapabilitiesResponse(
             features=[
                 pb.FeatureDescription(
                     feature=feature.name,
-                    task=_TASKS[feature.task],
+                    task=feature.task.value,
                     on_by_default=feature.on_by_default,
                     model=model,
                 )
@@ -79,16 +73,16 @@ class ImageAnalysisServicer(rpc.ImageAnalysisServiceServicer):
 
     async def _item(self, request: pb.AnalyzeImageRequest, call: Call) -> pb.BatchItem:
         own = replace(call, request_id=valid_id(request.request_id) or new_request_id())
-        try:
-            with span(ITEM, own.trace, {REQUEST_ID: own.request_id}) as around:
-                below_it = own.under(below(around, own.trace))
-                with answering(below_it):
-                    response = await self._analyzer.analyze(request, below_it)
-        except TrilensError as error:
-            return pb.BatchItem(status=error.status())
-        except Exception:
-            logger.exception("unhandled error in a batch's item")
-            return pb.BatchItem(status=Internal().status())
+        with answering(own):
+            try:
+                with span(ITEM, own.trace, {REQUEST_ID: own.request_id}) as around:
+                    within = own.under(below(around, own.trace))
+                    response = await self._analyzer.analyze(request, within)
+            except TrilensError as error:
+                return pb.BatchItem(status=error.status())
+            except Exception:
+                logger.exception("unhandled error in a batch's item")
+                return pb.BatchItem(status=Internal().status())
         return pb.BatchItem(status=status_pb2.Status(), response=response)
 
 
@@ -98,7 +92,8 @@ def limits(gateway: GatewaySettings, server: ServerSettings) -> pb.Limits:
         max_image_bytes=gateway.max_image_bytes,
         max_image_pixels=gateway.max_image_pixels,
         max_batch_images=gateway.max_batch_images,
+        max_message_bytes=server.max_message_bytes,
     )
-    made.default_deadline.FromMilliseconds(round(server.default_deadline * 1e3))
+    made.default_deadline.FromMilliseconds(round(server.usual_deadline() * 1e3))
     made.max_deadline.FromMilliseconds(round(server.max_deadline * 1e3))
     return made

@@ -1,11 +1,13 @@
 """What an operator may change about the gateway."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import NoDecode
 
-from chassis.settings import FROM_JSON, Settings
+from chassis.images import ImageLimits
+from chassis.settings import FROM_JSON, ServerSettings, Settings
 
 
 class FeatureSettings(BaseModel):
@@ -18,6 +20,9 @@ class FeatureSettings(BaseModel):
         default=None, description="The service, as host:port or dns:///host:port."
     )
     model: str | None = Field(default=None, description="Or the package to host in this process.")
+    runtime: Literal["onnxruntime", "tensorflow", "ultralytics"] | None = Field(
+        default=None, description="Runtime of a hosted package in place of its own."
+    )
     on_by_default: bool = Field(default=True, description="Whether a call that names none gets it.")
     enabled: bool = Field(
         default=True, description="False: nobody is asked, and callers that name it get SKIPPED."
@@ -27,6 +32,8 @@ class FeatureSettings(BaseModel):
     def _one_place(self) -> Self:
         if (self.target is None) == (self.model is None):
             raise ValueError("set either target or model")
+        if self.runtime is not None and self.model is None:
+            raise ValueError("runtime is for a model that is hosted here; set it at the service")
         return self
 
 
@@ -46,11 +53,25 @@ class GatewaySettings(Settings):
         DEFAULT_FEATURES, description="Features by name, as JSON; by default all are hosted here."
     )
     max_image_bytes: int = Field(20 << 20, ge=1, description="Largest encoded photo.")
-    max_image_pixels: int = Field(50_000_000, ge=1, description="Largest decoded photo.")
+    max_image_pixels: int = Field(
+        ImageLimits().max_pixels, ge=1, description="Largest photo, in pixels before any reduction."
+    )
     max_batch_images: int = Field(16, ge=1, le=1000, description="Most photos in one batch call.")
     max_active: int = Field(
         0, ge=0, description="Calls worked on at once; 0: two more than compute threads."
     )
     max_waiting: int = Field(128, ge=0, description="Calls that may wait for a place; more: shed.")
+    max_held_bytes: int = Field(
+        512 << 20, ge=1, description="Encoded photos of all calls under way; more: shed."
+    )
     max_queue: int = Field(64, ge=1, description="Photos that may wait for a hosted model.")
     max_batch: int = Field(8, ge=1, description="Most photos in a hosted model's batch.")
+
+
+def contradictions(server: ServerSettings, gateway: GatewaySettings) -> Iterator[str]:
+    """What each setting allows alone and the two do not allow together."""
+    if gateway.max_image_bytes >= server.max_message_bytes:
+        yield (
+            "TRILENS_MAX_IMAGE_BYTES: must be below TRILENS_MAX_MESSAGE_BYTES, so that a photo "
+            "that is too large gets an answer that says so"
+        )

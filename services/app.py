@@ -40,6 +40,7 @@ class ModelServicer(rpc.ModelServiceServicer):
 
     def __init__(self, host: ModelHost[Any]) -> None:
         self._host = host
+        self._told: pb.Model | None = None
 
     async def GetModel(self, _: pb.GetModelRequest, __: Context) -> pb.GetModelResponse:  # noqa: N802
         """The model; NotReady, with the reason, until it is loaded."""
@@ -47,7 +48,10 @@ class ModelServicer(rpc.ModelServiceServicer):
 
     def model(self) -> pb.Model:
         """The same for a gateway in this process."""
-        return describe(self._host.package, self._host.max_side, self._host.runtime)
+        package = self._host.package
+        if self._told is None:
+            self._told = describe(package, self._host.max_side, self._host.runtime)
+        return self._told
 
 
 class ModelApp(Generic[P, Options, R]):

@@ -12,6 +12,7 @@ from chassis.errors import NotReady
 from chassis.images import Pixels
 from chassis.settings import Settings
 from services.batcher import Batcher, BatchLimits, Predicted
+from services.choices import Choices
 from services.manifest import Task
 from services.model import Model
 from services.packages import InvalidPackage, Package, open_package
@@ -55,12 +56,20 @@ class ModelHost(Generic[P]):
         self._pool = pool
         self._task = task
         self._batcher: Batcher[P] | None = None
+        self._choices: Choices | None = None
         self._why_not = "the model is loading"
 
     @property
     def package(self) -> Package:
         """The package of the loaded model; raises NotReady until there is one."""
         return self._loaded().model.package
+
+    @property
+    def choices(self) -> Choices:
+        """What callers may choose of the model; raises NotReady until it is loaded."""
+        if self._choices is None:
+            raise NotReady(self._why_not)
+        return self._choices
 
     @property
     def runtime(self) -> str:
@@ -88,6 +97,7 @@ class ModelHost(Generic[P]):
             max_waiting=self._settings.max_waiting,
             max_running=self._pool.slots,
         )
+        self._choices = Choices(manifest)
         self._batcher = Batcher(model, self._pool, limits)
         logger.info("%s %s from %s serves", manifest.name, manifest.version, model.package.path)
         return True
@@ -99,7 +109,7 @@ class ModelHost(Generic[P]):
     async def stop(self) -> None:
         """Gives the model's memory back; nothing may be predicted any more."""
         if self._batcher is not None:
-            batcher, self._batcher = self._batcher, None
+            batcher, self._batcher, self._choices = self._batcher, None, None
             self._why_not = "the model is closed"
             batcher.close()
             # A batch that hangs still uses the network: its memory goes with the process.

@@ -106,8 +106,8 @@ def gateway(places: Mapping[str, str | None], fates: Fates, **settings: Any) -> 
         for name, target in places.items()
     }
 
-    def host(_: str, name: str, pool: ComputePool) -> ModelApp[Any, Any, Any]:
-        return fates.app(name, pool)
+    def host(feature: FeatureSettings, pool: ComputePool) -> ModelApp[Any, Any, Any]:
+        return fates.app(feature.model, pool)
 
     return GatewayApp(
         GatewaySettings(features=features, **settings), server_settings(threads=1), host

@@ -83,8 +83,8 @@ def gateway_app(
     }
     queue = {"max_waiting": settings.get("max_queue", 64)}
 
-    def host(task: str, _: str, pool: ComputePool) -> Any:
-        model = backends[task]
+    def host(feature: FeatureSettings, pool: ComputePool) -> Any:
+        model = backends[feature.task]
         assert isinstance(model, FakeModel)
         return model_app(model, pool=pool, **queue)
 

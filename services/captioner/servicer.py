@@ -6,7 +6,6 @@ from chassis.doors import Context
 from chassis.images import Pixels
 from services.answers import Answer, answer
 from services.captioner.model import Captions
-from services.choices import checked
 from services.hosting import ModelHost
 from trilens.v1 import captioner_pb2 as pb
 from trilens.v1 import captioner_pb2_grpc as rpc
@@ -24,7 +23,7 @@ class CaptionerServicer(rpc.CaptionerServiceServicer):
     ) -> pb.CaptionImageResponse:
         """One photo's caption."""
         call = current_call()
-        checked(request.options, self._host.package.manifest)  # before the photo costs anything
+        self._host.choices.check(request.options)  # before the photo costs anything
         pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
         given = await self.answer(pixels, request.options, call)
         return pb.CaptionImageResponse(
@@ -35,10 +34,9 @@ class CaptionerServicer(rpc.CaptionerServiceServicer):
         self, pixels: Pixels, options: pb.CaptionOptions, call: Call
     ) -> Answer[pb.Caption]:
         """The same for pixels that are at hand; what a gateway in this process calls."""
-        package = self._host.package
-        checked(options, package.manifest)
+        self._host.choices.check(options)
         predicted = await self._host.predict(pixels, call)
-        return answer(_caption(predicted.prediction, options), predicted, package)
+        return answer(_caption(predicted.prediction, options), predicted, self._host.package)
 
 
 def _caption(captions: Captions, options: pb.CaptionOptions) -> pb.Caption:

@@ -5,7 +5,7 @@ from chassis.decoder import Decoder
 from chassis.doors import Context
 from chassis.images import Pixels
 from services.answers import Answer, answer, box_message
-from services.choices import Choice, checked, choose
+from services.choices import Choice
 from services.detector.model import Detections
 from services.hosting import ModelHost
 from trilens.v1 import detector_pb2 as pb
@@ -24,7 +24,7 @@ class DetectorServicer(rpc.DetectorServiceServicer):
     ) -> pb.DetectObjectsResponse:
         """One photo's objects."""
         call = current_call()
-        checked(request.options, self._host.package.manifest)  # before the photo costs anything
+        self._host.choices.check(request.options)  # before the photo costs anything
         pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
         given = await self.answer(pixels, request.options, call)
         return pb.DetectObjectsResponse(
@@ -35,11 +35,10 @@ class DetectorServicer(rpc.DetectorServiceServicer):
         self, pixels: Pixels, options: pb.DetectionOptions, call: Call
     ) -> Answer[pb.Detection]:
         """The same for pixels that are at hand; what a gateway in this process calls."""
-        package = self._host.package
-        choice = choose(options, package.manifest)
+        choice = self._host.choices.choose(options)
         predicted = await self._host.predict(pixels, call)
         result = _detection(predicted.prediction, choice, options)
-        return answer(result, predicted, package, choice.threshold_set)
+        return answer(result, predicted, self._host.package, choice.threshold_set)
 
 
 def _detection(

@@ -24,7 +24,7 @@ class Visitor:
         self.task = asyncio.create_task(self._visit())
 
     async def _visit(self) -> None:
-        async with self._admission.place(self._call) as self.place:
+        async with self._admission.place(self._call, 1) as self.place:
             self._order.append(self._name)
             await self._leave.wait()
 
@@ -41,7 +41,7 @@ async def settled() -> None:
 
 
 async def test_calls_enter_in_the_order_they_came() -> None:
-    admission, order = Admission(2, 10), []
+    admission, order = Admission(2, 10, max_held=1 << 30), []
     visitors = [Visitor(admission, name, order) for name in "abcd"]
     await settled()
     assert order == ["a", "b"]
@@ -53,7 +53,7 @@ async def test_calls_enter_in_the_order_they_came() -> None:
 
 
 async def test_interactive_calls_go_before_batches() -> None:
-    admission, order = Admission(1, 10), []
+    admission, order = Admission(1, 10, max_held=1 << 30), []
     first = Visitor(admission, "first", order)
     batch = Visitor(admission, "batch", order, priority=Priority.BATCH)
     interactive = Visitor(admission, "interactive", order)
@@ -66,12 +66,12 @@ async def test_interactive_calls_go_before_batches() -> None:
 
 
 async def test_one_call_more_than_may_wait_is_refused_at_once() -> None:
-    admission, order = Admission(1, 1), []
+    admission, order = Admission(1, 1, max_held=1 << 30), []
     first, second = (Visitor(admission, name, order) for name in "ab")
     await settled()
 
     with pytest.raises(QueueFull):
-        async with admission.place(a_call()):
+        async with admission.place(a_call(), 1):
             pass
 
     await first.leave()
@@ -80,7 +80,7 @@ async def test_one_call_more_than_may_wait_is_refused_at_once() -> None:
 
 
 async def test_a_call_whose_time_is_up_leaves_the_line() -> None:
-    admission, order = Admission(1, 1), []
+    admission, order = Admission(1, 1, max_held=1 << 30), []
     first = Visitor(admission, "first", order)
     late = Visitor(admission, "late", order, seconds=0.02)
     with pytest.raises(DeadlineExceeded):
@@ -98,7 +98,7 @@ async def test_a_call_whose_time_is_up_leaves_the_line() -> None:
 async def test_a_caller_who_goes_in_the_moment_of_being_let_in_loses_no_place(
     in_line: int,
 ) -> None:
-    admission, order = Admission(1, 10), []
+    admission, order = Admission(1, 10, max_held=1 << 30), []
     first = Visitor(admission, "first", order)
     waiting = [Visitor(admission, f"waiting {number}", order) for number in range(in_line)]
     last = Visitor(admission, "last", order)
@@ -115,12 +115,12 @@ async def test_a_caller_who_goes_in_the_moment_of_being_let_in_loses_no_place(
     await last.leave()
 
     assert order == ["first", "last"]
-    async with asyncio.timeout(1), admission.place(a_call()):
+    async with asyncio.timeout(1), admission.place(a_call(), 1):
         pass
 
 
 async def test_every_place_is_free_again_however_calls_end() -> None:
-    admission, order = Admission(3, 100), []
+    admission, order = Admission(3, 100, max_held=1 << 30), []
     visitors = [Visitor(admission, str(number), order) for number in range(60)]
     await settled()
     for number, visitor in enumerate(visitors):
@@ -135,7 +135,7 @@ async def test_every_place_is_free_again_however_calls_end() -> None:
 
     async with AsyncExitStack() as stack, asyncio.timeout(1):
         for _ in range(3):
-            await stack.enter_async_context(admission.place(a_call()))
+            await stack.enter_async_context(admission.place(a_call(), 1))
         fourth = Visitor(admission, "fourth", order)
         await settled()
         assert fourth.place is None
@@ -143,7 +143,7 @@ async def test_every_place_is_free_again_however_calls_end() -> None:
 
 
 async def test_a_call_that_only_waits_lets_another_one_in() -> None:
-    admission, order = Admission(1, 10), []
+    admission, order = Admission(1, 10, max_held=1 << 30), []
     waits, second, third = (Visitor(admission, name, order) for name in "abc")
     await settled()
     assert waits.place is not None
@@ -161,7 +161,7 @@ async def test_a_call_that_only_waits_lets_another_one_in() -> None:
 
 
 async def test_no_more_calls_lend_their_place_than_may_wait() -> None:
-    admission, order = Admission(1, 2), []
+    admission, order = Admission(1, 2, max_held=1 << 30), []
     visitors = []
     for name in "abc":
         visitors.append(Visitor(admission, name, order))
@@ -179,3 +179,14 @@ async def test_no_more_calls_lend_their_place_than_may_wait() -> None:
     assert order == ["a", "b", "c", "d"]
     for visitor in (visitors[1], refused_to_lend):
         await visitor.leave()
+
+
+async def test_what_calls_hold_is_bounded_but_one_photo_is_always_let_in() -> None:
+    admission = Admission(5, 5, max_held=100)
+
+    async with admission.place(a_call(), 1000):
+        with pytest.raises(QueueFull, match="calls under way hold"):
+            async with admission.place(a_call(), 1):
+                pass
+    async with admission.place(a_call(), 60), admission.place(a_call(), 40):
+        pass

@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -360,3 +361,21 @@ def test_raw_pixels_are_used_where_they_are():
 def test_raw_pixels_of_another_size_are_refused(width, height, size):
     with pytest.raises(InvalidImage, match=r"image\.pixels"):
         pixels_from_raw(width, height, bytes(size))
+
+
+@pytest.mark.parametrize(("width", "height"), [(32769, 1), (1, 32769), (0, 5), (5, 0)])
+def test_raw_pixels_of_impossible_sides_are_refused(width: int, height: int) -> None:
+    with pytest.raises(InvalidImage, match="sides are 1 to 32768"):
+        pixels_from_raw(width, height, bytes(3 * width * height))
+
+
+def test_a_photo_a_pixel_high_shrinks_without_growing_first() -> None:
+    line = pixels_from_raw(32768, 1, bytes(3 * 32768))
+
+    tracemalloc.start()
+    small = shrink(line, 64)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert (small.width, small.height) == (64, 1)
+    assert peak < 4 * 3 * 32768

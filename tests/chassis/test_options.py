@@ -4,16 +4,17 @@ import math
 
 import pytest
 
-from chassis.options import Options, Vocabulary, violations
+from chassis.options import MAX_LABELS, Options, Vocabulary, unknown_names, violations
 from trilens.v1.captioner_pb2 import CaptionOptions
 from trilens.v1.classifier_pb2 import ClassificationOptions
 from trilens.v1.detector_pb2 import DetectionOptions
 
-KNOWN = Vocabulary(labels={"dog", "cat"}, threshold_sets={"default", "strict"})
+KNOWN = Vocabulary(frozenset({"dog", "cat"}), frozenset({"default", "strict"}))
 
 
-def told(options: Options, known: Vocabulary | None = KNOWN) -> list[str]:
-    return [f"{one.field}: {one.description}" for one in violations(options, known, "options")]
+def told(options: Options) -> list[str]:
+    found = (*violations(options, "options"), *unknown_names(options, KNOWN, "options"))
+    return [f"{one.field}: {one.description}" for one in found]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,17 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert len(told(options)) == 6
 
 
-def test_names_are_left_alone_while_the_model_is_not_known() -> None:
+def test_ranges_can_be_checked_before_the_model_is_known() -> None:
     options = DetectionOptions(allow_labels=["cow"], threshold_set="loose", score_threshold=7)
 
-    assert told(options, None) == ["options.score_threshold: must be within [0, 1], not 7"]
+    found = [f"{one.field}: {one.description}" for one in violations(options, "options")]
+    assert found == ["options.score_threshold: must be within [0, 1], not 7"]
+
+
+def test_more_labels_than_any_model_has_are_refused_without_reading_them_all() -> None:
+    options = DetectionOptions(deny_labels=[f"label_{n}" for n in range(100 * MAX_LABELS)])
+
+    found = told(options)
+
+    assert found[0] == f"options.deny_labels: must name at most {MAX_LABELS} labels"
+    assert len(found) == 1 + MAX_LABELS

@@ -5,7 +5,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.fates import FAILED, OK, Fates, gateway, named
+from tests.fates import FAILED, OK, TIMED_OUT, Fates, gateway, named
 from tests.harness import PHOTOS, running
 from tests.statuses import reason, status_of, violations
 from trilens.v1 import analysis_pb2 as pb
@@ -90,3 +90,19 @@ async def test_photos_that_find_no_place_are_shed_each_for_itself() -> None:
 
     assert [item.status.code for item in items] == [0, 0, 0, 8, 8]
     assert reason(items[-1].status) == "QUEUE_FULL"
+
+
+async def test_photos_that_never_get_their_turn_do_not_cost_the_others_their_answer() -> None:
+    good, frozen, fates = named("captions", OK), named("objects", TIMED_OUT), Fates()
+    first = {"image": IMAGE, "features": [{"feature": good}]}
+    other = {"image": IMAGE, "features": [{"feature": frozen}]}
+    app = gateway({good: None, frozen: None}, fates, max_active=1)
+    try:
+        async with running(app) as channel:
+            request = pb.BatchAnalyzeImagesRequest(requests=[first, other, other, other])
+            front = rpc.ImageAnalysisServiceStub(channel)
+            answered = await front.BatchAnalyzeImages(request, timeout=1)
+    finally:
+        fates.release()
+
+    assert [item.status.code for item in answered.items] == [0, 4, 4, 4]

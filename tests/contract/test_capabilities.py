@@ -132,7 +132,7 @@ async def test_the_callers_id_comes_back_or_one_is_made(
     assert response.lane == "stable"
 
 
-async def test_an_id_and_a_lane_may_come_beside_the_message(
+async def test_an_id_may_come_beside_the_message_and_no_lane_is_made_up(
     front: rpc.ImageAnalysisServiceStub,
 ) -> None:
     response = await front.AnalyzeImage(
@@ -141,7 +141,7 @@ async def test_an_id_and_a_lane_may_come_beside_the_message(
         metadata=(("trilens-request-id", "from-metadata"), ("trilens-lane", "canary")),
     )
 
-    assert (response.request_id, response.lane) == ("from-metadata", "canary")
+    assert (response.request_id, response.lane) == ("from-metadata", "stable")
 
 
 APPS: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -217,7 +217,7 @@ async def test_a_feature_that_is_switched_off_is_skipped_where_it_is_named() -> 
     app = GatewayApp(
         GatewaySettings(features=features),
         server_settings(),
-        lambda task, _, pool: model_app(FakeModel(task), pool=pool),
+        lambda feature, pool: model_app(FakeModel(feature.task), pool=pool),
     )
     async with running(app) as channel:
         front = rpc.ImageAnalysisServiceStub(channel)

@@ -37,10 +37,7 @@ async def test_everything_wrong_is_said_at_once(front: rpc.ImageAnalysisServiceS
                 "feature": "objects",
                 "detection": {
                     "score_threshold": math.nan,
-                    "label_thresholds": {"dog": 1.5, "unicorn": 0.5},
-                    "allow_labels": ["unicorn", "dog"],
-                    "deny_labels": ["dragon"],
-                    "threshold_set": "wild",
+                    "label_thresholds": {"dog": 1.5},
                 },
             },
             {"feature": "objects"},
@@ -60,14 +57,41 @@ async def test_everything_wrong_is_said_at_once(front: rpc.ImageAnalysisServiceS
         "features[0].feature": "no feature 'smells': there is attributes, captions, objects",
         "features[1].detection.score_threshold": "must be within [0, 1], not nan",
         "features[1].detection.label_thresholds[dog]": "must be within [0, 1], not 1.5",
-        "features[1].detection.label_thresholds": "the model has no label 'unicorn'",
-        "features[1].detection.allow_labels": "the model has no label 'unicorn'",
-        "features[1].detection.deny_labels": "the model has no label 'dragon'",
-        "features[1].detection.threshold_set": "the model has no threshold set 'wild'",
         "features[2].feature": "objects is asked for twice",
         "features[3].caption": "attributes takes classification options",
         "features[4].caption.max_candidates": "must be at least 1",
         "features[4].caption.min_mean_log_probability": "must be at most 0, not 0.1",
+    }
+
+
+async def test_names_that_the_models_lack_are_said_at_once(
+    front: rpc.ImageAnalysisServiceStub,
+) -> None:
+    status = await refusal(
+        front,
+        image=IMAGE,
+        features=[
+            {"feature": "attributes", "classification": {"allow_labels": ["bearded"]}},
+            {"feature": "captions"},
+            {
+                "feature": "objects",
+                "detection": {
+                    "label_thresholds": {"unicorn": 0.5},
+                    "allow_labels": ["unicorn", "dog"],
+                    "deny_labels": ["dragon"],
+                    "threshold_set": "wild",
+                },
+            },
+        ],
+    )
+
+    assert reason(status) == "INVALID_REQUEST"
+    assert violations(status) == {
+        "features[0].classification.allow_labels": "the model has no label 'bearded'",
+        "features[2].detection.label_thresholds": "the model has no label 'unicorn'",
+        "features[2].detection.allow_labels": "the model has no label 'unicorn'",
+        "features[2].detection.deny_labels": "the model has no label 'dragon'",
+        "features[2].detection.threshold_set": "the model has no threshold set 'wild'",
     }
 
 
@@ -113,20 +137,17 @@ async def test_one_byte_above_the_limit_gets_our_error_and_not_the_transports(
 async def test_an_error_stays_small_however_large_the_mistake(
     front: rpc.ImageAnalysisServiceStub, letter: str
 ) -> None:
-    labels = [letter * 300 + str(number) for number in range(2000)]
+    labels = [letter * 300 + str(number) for number in range(900)]
 
     status = await refusal(
         front,
         image=IMAGE,
-        features=[
-            {"feature": letter * 100_000},
-            {"feature": "objects", "detection": {"deny_labels": labels}},
-        ],
+        features=[{"feature": "objects", "detection": {"deny_labels": labels}}],
     )
 
     found = detail(status, error_details_pb2.BadRequest)
     assert found is not None
-    assert found.field_violations[0].field == "features[0].feature"
+    assert found.field_violations[0].field == "features[0].detection.deny_labels"
     assert found.field_violations[-1].description.startswith("and ")
     assert reason(status) == "INVALID_REQUEST"
 

@@ -58,7 +58,7 @@ async def test_a_service_learns_who_asks_and_in_which_trace() -> None:
 
     (came,) = notes.metadata
     assert came["trilens-request-id"] == "mine"
-    assert came["trilens-lane"] == "canary"
+    assert came["trilens-lane"] == "stable"  # the only one there is
     assert came["trilens-priority"] == "interactive"
     assert {key: came[key] for key in TRACE} == TRACE  # nothing is exported here: no span between
 

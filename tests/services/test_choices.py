@@ -3,11 +3,11 @@
 import pytest
 
 from chassis.errors import InvalidRequest
-from services.choices import choose
+from services.choices import Choices
 from tests.fakes import fake_package
 from trilens.v1.detector_pb2 import DetectionOptions
 
-MANIFEST = fake_package().manifest  # dog and cat; 0.5 by default, 0.8 if strict
+CHOICES = Choices(fake_package().manifest)  # dog and cat; 0.5 by default, 0.8 if strict
 
 
 @pytest.mark.parametrize(
@@ -36,19 +36,19 @@ MANIFEST = fake_package().manifest  # dog and cat; 0.5 by default, 0.8 if strict
 def test_the_nearest_threshold_counts_and_deny_goes_before_allow(
     options: DetectionOptions, thresholds: dict[str, float]
 ) -> None:
-    assert choose(options, MANIFEST).thresholds == thresholds
+    assert CHOICES.choose(options).thresholds == thresholds
 
 
 def test_the_threshold_set_is_named() -> None:
-    assert choose(DetectionOptions(), MANIFEST).threshold_set == "default"
-    assert choose(DetectionOptions(threshold_set="strict"), MANIFEST).threshold_set == "strict"
+    assert CHOICES.choose(DetectionOptions()).threshold_set == "default"
+    assert CHOICES.choose(DetectionOptions(threshold_set="strict")).threshold_set == "strict"
 
 
 def test_names_that_the_package_lacks_are_refused_all_at_once() -> None:
     options = DetectionOptions(allow_labels=["cow"], threshold_set="loose")
 
     with pytest.raises(InvalidRequest) as refusal:
-        choose(options, MANIFEST)
+        CHOICES.choose(options)
 
     assert [one.field for one in refusal.value.violations] == [
         "options.allow_labels",
