@@ -34,7 +34,7 @@ class AsyncClient:
         )
         self._analysis = analysis_pb2_grpc.ImageAnalysisServiceStub(self.channel)
         self._model = model_pb2_grpc.ModelServiceStub(self.channel)
-        self._defaults: tuple[str, ...] | None = None
+        self._defaults = request.Defaults()
 
     async def analyze(
         self,
@@ -47,10 +47,11 @@ class AsyncClient:
         affinity_key: str = "",
     ) -> pb.AnalyzeImageResponse:
         """Analyses one photo; see `trilens.Client.analyze`. Files are read off the event loop."""
-        chosen = await self._choose(features, required, timeout)
         content = await asyncio.to_thread(request.read, photo)
+        ends = time.monotonic() + timeout
+        chosen = await self._choose(features, required, timeout)
         message = request.build(content, chosen, request_id, affinity_key)
-        return await self._call(message, timeout)
+        return await self._call(message, ends - time.monotonic())
 
     async def analyze_many(
         self,
@@ -119,9 +120,13 @@ class AsyncClient:
     async def _call(
         self, message: pb.AnalyzeImageRequest, timeout: float
     ) -> pb.AnalyzeImageResponse:
-        response: pb.AnalyzeImageResponse = await self._analysis.AnalyzeImage(
-            message, timeout=timeout, metadata=tracing.metadata()
-        )
+        try:
+            response: pb.AnalyzeImageResponse = await self._analysis.AnalyzeImage(
+                message, timeout=timeout, metadata=tracing.metadata()
+            )
+        except grpc.RpcError as error:
+            self._defaults.doubt(error)
+            raise
         return response
 
     async def _one(
@@ -141,7 +146,7 @@ class AsyncClient:
     ) -> tuple[pb.FeatureRequest, ...]:
         if features is None and required:
             # Only the server knows its default set, and naming one feature would drop the others.
-            if self._defaults is None:
-                self._defaults = request.defaults(await self.capabilities(timeout=timeout))
-            features = self._defaults
+            features = self._defaults.names
+            if features is None:
+                features = self._defaults.learn(await self.capabilities(timeout=timeout))
         return request.choose(features or (), required)

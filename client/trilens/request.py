@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+import grpc
+
 from trilens.channel import MAX_MESSAGE_BYTES
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import image_pb2
@@ -47,6 +49,24 @@ def choose(features: Iterable[Feature], required: Collection[str]) -> tuple[pb.F
 def defaults(capabilities: pb.GetCapabilitiesResponse) -> tuple[str, ...]:
     """Names of the features that a request without names gets."""
     return tuple(one.feature for one in capabilities.features if one.on_by_default)
+
+
+class Defaults:
+    """A server's default features as last heard of; kept until it refuses a request."""
+
+    def __init__(self) -> None:
+        self.names: tuple[str, ...] | None = None
+
+    def learn(self, capabilities: pb.GetCapabilitiesResponse) -> tuple[str, ...]:
+        """Keeps them, and returns them."""
+        self.names = defaults(capabilities)
+        return self.names
+
+    def doubt(self, error: BaseException) -> None:
+        """Forgets them if a call's error may mean that one of them is no longer there."""
+        answered = isinstance(error, grpc.Call | grpc.aio.AioRpcError)
+        if answered and error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+            self.names = None
 
 
 def build(

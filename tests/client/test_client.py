@@ -76,6 +76,78 @@ def test_a_required_feature_does_not_drop_the_default_ones(client, gateway):
     assert asked == {"attributes": False, "objects": False, "captions": True}
 
 
+class Shrinking(FakeGateway):
+    """Refuses features that it no longer offers, as a gateway does."""
+
+    def remove(self, name):
+        offered = [one for one in self.capabilities.features if one.feature != name]
+        self.capabilities = analysis_pb2.GetCapabilitiesResponse(features=offered)
+
+    def AnalyzeImage(self, request, context):
+        offered = {one.feature for one in self.capabilities.features}
+        if {one.feature for one in request.features} - offered:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "features: unknown")
+        return full_answer()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_default_feature_that_is_gone_is_forgotten_after_one_refusal(many):
+    def analyze():
+        if many:
+            return next(client.analyze_many([b"photo"], required=["captions"])).unwrap()
+        return client.analyze(b"photo", required=["captions"])
+
+    gateway = Shrinking()
+    with serving(gateway) as server, Client(server) as client:
+        assert analyze()
+        gateway.remove("objects")
+        with pytest.raises(grpc.RpcError, match="features: unknown"):
+            analyze()
+        assert analyze()
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_the_async_client_forgets_features_alike(many):
+    async def analyze():
+        if many:
+            return (await anext(client.analyze_many([b"photo"], required=["captions"]))).unwrap()
+        return await client.analyze(b"photo", required=["captions"])
+
+    gateway = Shrinking()
+    with serving(gateway) as server:
+        async with AsyncClient(server) as client:
+            assert await analyze()
+            gateway.remove("objects")
+            with pytest.raises(grpc.RpcError, match="features: unknown"):
+                await analyze()
+            assert await analyze()
+
+
+class Slow(FakeGateway):
+    """Needs a moment to tell what it offers, and remembers how long calls may still take."""
+
+    moment = 0.3  # seconds
+
+    def GetCapabilities(self, request, context):
+        threading.Event().wait(self.moment)
+        return super().GetCapabilities(request, context)
+
+    def AnalyzeImage(self, request, context):
+        self.left = context.time_remaining()
+        return super().AnalyzeImage(request, context)
+
+
+async def test_looking_up_default_features_takes_from_the_same_timeout():
+    gateway = Slow()
+    with serving(gateway) as server:
+        with Client(server) as client:
+            client.analyze(b"photo", required=["captions"], timeout=5)
+            assert gateway.left <= 5 - gateway.moment
+        async with AsyncClient(server) as client:
+            await client.analyze(b"photo", required=["captions"], timeout=5)
+            assert gateway.left <= 5 - gateway.moment
+
+
 def test_a_file_too_large_to_send_is_refused_without_reading_it(client, gateway, tmp_path):
     huge = tmp_path / "huge.tif"
     with huge.open("wb") as file:
