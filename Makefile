@@ -17,13 +17,13 @@ COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
 
 # Told not to keep bytecode, Python compiles every library at every start: more than a second.
-run test bench: export PYTHONDONTWRITEBYTECODE =
+run test test-training bench: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help run test check format lint types contract breaking protos lock bench parity clean \
-	train-attributes train-captions train-objects
+.PHONY: help run test test-training check format lint types contract breaking protos lock bench \
+	parity clean train-attributes train-captions train-objects
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ run: $(SERVE) $(STUBS) ## start everything and answer a photo (PROCESSES=1|4 POR
 
 test: $(DEV) $(STUBS) ## run the tests (TESTS=tests/gateway: some of them)
 	@.venv-dev/bin/python -m pytest $(TESTS)
+
+test-training: $(TRAINING) $(STUBS) ## run the tests that need TensorFlow and torch, too; installs 6 GB
+	@nice .venv-training/bin/python -m pytest $(TESTS)
 
 check: lint types contract test ## everything that has to pass: format, lint, types, contract, tests
 
@@ -100,6 +103,7 @@ $(STUBS): $(wildcard protos/trilens/v1/*.proto) $(GOOGLE)
 lock-serve: SOURCES = pyproject.toml
 lock-dev: SOURCES = pyproject.toml --group dev --constraints requirements/serve.txt
 # Ultralytics brings OpenCV with a GUI; installed side by side, the two overwrite each other's files.
-lock-training: SOURCES = pyproject.toml --group training --overrides requirements/training.overrides
+lock-training: SOURCES = pyproject.toml --group training --group dev \
+	--overrides requirements/training.overrides
 lock-%: build/uv/made
 	@$(COMPILE) $(UPGRADE) $(or $(SOURCES),requirements/$*.in) -o requirements/$*.txt
