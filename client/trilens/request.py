@@ -64,8 +64,8 @@ class Defaults:
 
     def doubt(self, error: BaseException) -> None:
         """Forgets them if a call's error may mean that one of them is no longer there."""
-        answered = isinstance(error, grpc.Call | grpc.aio.AioRpcError)
-        if answered and error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+        code = error.code() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else None
+        if code is grpc.StatusCode.INVALID_ARGUMENT:
             self.names = None
 
 

@@ -58,9 +58,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         "max_side": max(width, height),
         "batch_sizes": [1] if found.most else [1, 2, 4],
         "labels": label_fields(labels),
-        "threshold_sets": {
-            "default": {"*": THRESHOLD if order.threshold is None else order.threshold}
-        },
+        "threshold_sets": order.threshold_sets(THRESHOLD),
         "parameters": {
             "input": found.input,
             "output": found.output,

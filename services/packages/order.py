@@ -48,6 +48,10 @@ class Order:
             )
         return self.weights[key]
 
+    def threshold_sets(self, usual: float) -> dict[str, dict[str, float]]:
+        """One set, of one threshold for every label: the usual one unless the order says it."""
+        return {"default": {"*": usual if self.threshold is None else self.threshold}}
+
 
 def inherited(order: Order, folder: Path) -> dict[str, Any]:
     """Copies the artefacts of `base` that the order does not replace; the manifest for all of it.
