@@ -28,14 +28,29 @@ GRACE_SECONDS = 30
 PROMPT_SECONDS = 10  # for what takes well under one on a quiet machine, and never the whole grace
 OBJECTS = str(ROOT / "models" / "objects" / "1.0.0")
 HOSTED = json.dumps({"objects": {"task": "detection", "model": OBJECTS}})
-# A model whose calls never return.
-HANGS = """
+# Models whose calls never return: one waits, one is deep in its network all the time.
+WAITS = """
 import threading
 from chassis.server import run
 from chassis.settings import ServerSettings
 from tests.fakes import FakeModel
 from tests.harness import model_app
 run(ServerSettings(), model_app(FakeModel(gate=threading.Event())))
+"""
+COMPUTES = f"""
+import numpy as np
+from chassis.server import run
+from chassis.settings import ServerSettings
+from services.packages import open_package
+from tests.fakes import FakeModel
+from tests.harness import model_app
+network = open_package({OBJECTS!r}).network("detector")
+photos = np.zeros((4, 3, 480, 480), np.float32)
+class Busy(FakeModel):
+    def predict(self, batch):
+        while True:
+            network.run({{"images": photos}})
+run(ServerSettings(), model_app(Busy()))
 """
 
 Analysis = Callable[[grpc.aio.Channel], Awaitable[Any]]
@@ -234,9 +249,12 @@ async def test_a_load_that_never_ends_keeps_no_server_from_leaving(tmp_path: Pat
         assert await server.ended() == 0
 
 
-async def test_a_model_call_that_never_returns_costs_the_grace_and_no_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [WAITS, COMPUTES], ids=["waits", "computes"])
+async def test_a_model_call_that_never_returns_costs_the_grace_and_no_more(
+    model: str, tmp_path: Path
+) -> None:
     async with (
-        child(tmp_path, "-c", HANGS, GRACE=0.2) as server,
+        child(tmp_path, "-c", model, GRACE=0.2) as server,
         grpc.aio.insecure_channel(await server.address()) as channel,
     ):
         await server.ready()
