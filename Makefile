@@ -34,7 +34,7 @@ run: $(SERVE) $(STUBS) ## start everything and answer a photo (PROCESSES=1|4 POR
 test: $(DEV) $(STUBS) ## run the tests (TESTS=tests/gateway: some of them)
 	@.venv-dev/bin/python -m pytest $(TESTS)
 
-test-training: $(TRAINING) $(STUBS) ## run the tests that need TensorFlow and torch, too; installs 6 GB
+test-training: $(TRAINING) $(STUBS) ## run the tests that need TensorFlow and torch, too; installs 7 GB
 	@nice .venv-training/bin/python -m pytest $(TESTS)
 
 check: lint types contract test ## everything that has to pass: format, lint, types, contract, tests
@@ -63,7 +63,7 @@ lock: lock-serve lock-dev lock-protos lock-training lock-uv ## resolve packages 
 bench: $(DEV) $(STUBS) ## measure images per second against what this machine can do at most (ARGS=...)
 	@.venv-dev/bin/python -m bench $(ARGS)
 
-parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 6 GB (ARGS=...)
+parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 7 GB (ARGS=...)
 	@nice .venv-training/bin/python -m training.parity $(ARGS)
 
 train-attributes: ## train the classifier; can be stopped and gone on with (ARGS=...)
