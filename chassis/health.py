@@ -30,10 +30,15 @@ class Health(rpc.HealthServicer):
         self._draining = False
         self._changed = asyncio.Event()
 
-    def set_ready(self) -> None:
-        """Send work here, from now on; without effect once it drains."""
-        if not self._draining:
-            self._ready = True
+    @property
+    def ready(self) -> bool:
+        """Whether work is asked for."""
+        return self._ready
+
+    def set_ready(self, *, ready: bool) -> None:
+        """Send work here, or none, from now on; without effect once it drains."""
+        if not self._draining and self._ready != ready:
+            self._ready = ready
             self._tell()
 
     def drain(self) -> None:

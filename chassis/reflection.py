@@ -43,15 +43,23 @@ class Reflection(reflection.aio.ReflectionServicer):
     ) -> AsyncIterator[ServerReflectionRequest]:
         draining = asyncio.create_task(self._draining.wait())
         coming = aiter(requests)
+        request: asyncio.Future[ServerReflectionRequest] | None = None
         try:
-            while True:
+            while not draining.done():
                 request = asyncio.ensure_future(anext(coming))
                 await asyncio.wait((request, draining), return_when=asyncio.FIRST_COMPLETED)
-                if not request.done():
-                    request.cancel()
-                    return
-                yield request.result()
+                if request.done():
+                    yield request.result()
         except StopAsyncIteration:
             return
         finally:
             draining.cancel()
+            if request is not None:
+                request.add_done_callback(_unheard)
+                request.cancel()
+
+
+def _unheard(request: "asyncio.Future[ServerReflectionRequest]") -> None:
+    """Takes note of how it ended, which nobody is left to hear: else asyncio logs an error."""
+    if not request.cancelled():
+        request.exception()

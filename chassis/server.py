@@ -26,6 +26,8 @@ from chassis.telemetry import start_telemetry
 
 logger = logging.getLogger(__name__)
 
+_LOOK_SECONDS: Final = 1.0  # between two looks at whether the app still gets its work done
+
 # Two processes on one port would share its calls at random: the second is refused.
 _ALONE: Final = ("grpc.so_reuseport", 0)
 
@@ -46,6 +48,9 @@ class App(Protocol):
 
     async def start(self) -> bool:
         """Gets ready for work; False if it cannot, having logged why."""
+
+    def hangs(self, seconds: float) -> bool:
+        """Whether nothing it was asked for has ended for that long; asked every second."""
 
     async def stop(self) -> None:
         """Gives up what it holds; no call is in flight any more."""
@@ -118,7 +123,7 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
     _announce(settings, app, ports)
     await server.start()
     await probes.start()
-    starting = asyncio.create_task(_start(app, health))
+    starting = asyncio.create_task(_start(app, health, settings.hang_after))
     try:
         yield ports
     finally:
@@ -161,15 +166,20 @@ def _bind(server: Server, host: str, port: int) -> int:
         raise CannotStart(f"cannot listen on {address}:{port}: {why}") from None
 
 
-async def _start(app: App, health: Health) -> None:
+async def _start(app: App, health: Health, hang_after: float) -> None:
     try:
-        ready = await app.start()
+        started = await app.start()
     except Exception:
         logger.exception("%s does not become ready", app.name)
         return
-    if ready:
-        health.set_ready()
-        logger.info("ready")
+    while started:
+        ready = not app.hangs(hang_after)
+        if ready and not health.ready:
+            logger.info("ready")
+        elif health.ready and not ready:
+            logger.error("not ready: nothing has ended for %g s", hang_after)
+        health.set_ready(ready=ready)
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _announce(settings: ServerSettings, app: App, ports: Ports) -> None:

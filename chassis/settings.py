@@ -61,6 +61,9 @@ class ServerSettings(Settings):
     lend_after: Seconds = Field(
         0.5, description="Seconds after which a compute job's core is lent to other jobs, too."
     )
+    hang_after: Seconds = Field(
+        30.0, description="Seconds without an end of any batch after which a model is not ready."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def usual_deadline(self) -> float:

@@ -55,6 +55,10 @@ class GatewayApp:
         )
         return all(started)
 
+    def hangs(self, _: float) -> bool:
+        """Never: a model that hangs costs its feature, and there are others."""
+        return False
+
     async def stop(self) -> None:
         """Stops every backend, then the pool."""
         for feature in self._features.values():

@@ -31,6 +31,8 @@ class Pulse:
             yield
         finally:
             self._asks -= 1
+            if self._asks == 0 and not self.silent:
+                self._since = None  # given up too soon to tell
 
     def heard(self, end: Answered | Failure) -> None:
         """Notes how an ask ended; running out of time is no sign of life."""

@@ -81,6 +81,10 @@ class ModelApp(Generic[P, Options, R]):
         """Loads the model."""
         return await self._host.start()
 
+    def hangs(self, seconds: float) -> bool:
+        """Whether as many batches as may run have all run for that long."""
+        return self._host.hangs(seconds)
+
     async def stop(self) -> None:
         """Closes the model, then the pool."""
         await self._host.stop()

@@ -1,6 +1,7 @@
 """Batcher: one model, a bounded line of photos, batches of whatever waits when a core is free."""
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class Batcher(Generic[P]):
         self._limits = limits
         self._line: Line[Waiting, Predicted[P]] = Line()
         self._running = 0
+        self._newest = 0.0  # when the newest batch began; monotonic seconds
         self._seconds_per_photo = _FIRST_GUESS_SECONDS
         pool.attach(self)
 
@@ -73,6 +75,12 @@ class Batcher(Generic[P]):
         """Whether nothing waits and nothing runs."""
         return self._running == 0 and len(self._line) == 0
 
+    def hangs(self, seconds: float) -> bool:
+        """Whether as many batches as may run have all run for that long."""
+        if self._running < self._limits.max_running:
+            return False
+        return time.monotonic() - self._newest > seconds
+
     def close(self) -> None:
         """Asks for no more of the pool's time."""
         self._pool.detach(self)
@@ -87,14 +95,20 @@ class Batcher(Generic[P]):
         # The free cores share what waits: four photos on two of them are two batches of two.
         cores = max(1, min(self._pool.free, self._limits.max_running - self._running))
         share = -(-len(self._line) // cores)
+        tightest = math.inf
         while len(tickets) < min(share, self._limits.max_batch):
+            # One more photo makes all of them wait longer: not beyond anybody's deadline.
+            if tickets and (len(tickets) + 1) * self._seconds_per_photo > tightest:
+                break
             ticket = self._line.take()
             if ticket is None:
                 break
             tickets.append(ticket)
+            tightest = min(tightest, ticket.call.deadline.left())
         if not tickets:
             return None
         batch = _Batch(self, tuple(tickets))
+        self._newest = time.monotonic()
         self._running += 1
         return batch
 

@@ -106,6 +106,10 @@ class ModelHost(Generic[P]):
         """The model's prediction; raises NotReady, and what Batcher.predict raises."""
         return await self._loaded().predict(pixels, call)
 
+    def hangs(self, seconds: float) -> bool:
+        """Whether as many batches as may run have all run for that long."""
+        return self._batcher is not None and self._batcher.hangs(seconds)
+
     async def stop(self) -> None:
         """Gives the model's memory back; nothing may be predicted any more."""
         if self._batcher is not None:

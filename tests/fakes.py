@@ -171,6 +171,10 @@ class FakeApp:
             raise self._breaks
         return self._starts
 
+    def hangs(self, _: float) -> bool:
+        """Never."""
+        return False
+
     async def stop(self) -> None:
         """Ends once it may."""
         self.stopping.set()

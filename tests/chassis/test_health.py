@@ -7,6 +7,7 @@ import pytest
 from grpc_health.v1 import health_pb2 as pb
 from grpc_health.v1 import health_pb2_grpc as rpc
 
+from chassis.health import Health
 from chassis.server import serving
 from tests.fakes import FakeApp
 from tests.harness import LOOPBACK, server_settings
@@ -109,6 +110,16 @@ async def test_draining_tells_every_watcher_ends_its_stream_and_waits_for_none()
     assert told == [[NOT_SERVING], [], [NOT_SERVING], [], []]
     for channel in channels:
         await channel.close()
+
+
+async def test_a_start_that_ends_while_draining_asks_for_no_work() -> None:
+    health = Health(())
+    health.drain()
+
+    health.set_ready(ready=True)
+
+    told = await health.List(pb.HealthListRequest(), None)
+    assert told.statuses["ready"].status == NOT_SERVING
 
 
 async def test_live_stays_while_draining_and_ready_does_not() -> None:

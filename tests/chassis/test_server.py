@@ -1,6 +1,7 @@
 """Starting, serving and leaving, in this process; real processes are in tests/stack."""
 
 import asyncio
+import gc
 import json
 import socket
 import threading
@@ -151,3 +152,55 @@ async def test_a_reflection_stream_left_open_does_not_hold_the_drain() -> None:
             await asking.write(reflection_pb2.ServerReflectionRequest(list_services=""))
             await asking.read()
         await channel.close()
+
+
+async def test_a_model_that_hangs_takes_ready_back_until_it_answers_again() -> None:
+    gate = threading.Event()
+    model = FakeModel(gate=gate)
+    settings = server_settings(hang_after=0.05)
+    try:
+        async with serving(settings, model_app(model, slots=1)) as ports:
+            channel = grpc.aio.insecure_channel(f"{LOOPBACK}:{ports.grpc}")
+            async with channel:
+                await ready(channel)
+                stub = detector_pb2_grpc.DetectorServiceStub(channel)
+                asked = asyncio.ensure_future(
+                    stub.DetectObjects(
+                        detector_pb2.DetectObjectsRequest(image=a_photo()), timeout=30
+                    )
+                )
+                watch = health_pb2_grpc.HealthStub(channel).Watch(
+                    health_pb2.HealthCheckRequest(service="ready"), timeout=30
+                )
+                told = [(await watch.read()).status for _ in range(2)]
+                gate.set()
+                told.append((await watch.read()).status)
+                watch.cancel()
+                await asked
+    finally:
+        gate.set()
+
+    serving_, not_serving = (
+        health_pb2.HealthCheckResponse.SERVING,
+        health_pb2.HealthCheckResponse.NOT_SERVING,
+    )
+    assert told == [serving_, not_serving, serving_]
+
+
+async def test_a_reflection_stream_that_is_cancelled_leaves_no_error_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = FakeApp()
+    app.may_start.set()
+    async with serving(server_settings(), app) as ports:
+        async with grpc.aio.insecure_channel(f"{LOOPBACK}:{ports.grpc}") as channel:
+            stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+            for _ in range(3):
+                stream = stub.ServerReflectionInfo()
+                await stream.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+                await stream.read()
+                stream.cancel()
+            await ready(channel)
+        gc.collect()
+
+    assert not [line for line in caplog.records if line.levelname == "ERROR"]

@@ -394,3 +394,20 @@ async def test_with_the_real_detector_a_result_in_a_batch_is_the_result_alone(
         assert [one.score for one in found[:3]] == pytest.approx(
             [one.score for one in expected.boxes[:3]], abs=1e-4
         )
+
+
+async def test_a_batch_is_no_larger_than_its_most_hurried_photo_can_wait_for(
+    gate: threading.Event,
+) -> None:
+    model = EchoModel(gate)
+    async with batching(model) as batcher:
+        slow = await ask(batcher, 1)
+        assert await asyncio.to_thread(model.runs, 1)
+        await asyncio.to_thread(threading.Event().wait, 0.5)  # the model is seen to take its time
+        hurried = await ask(batcher, 2, seconds=0.3)
+        patient = [await ask(batcher, number) for number in range(3, 8)]
+        gate.set()
+        await asyncio.gather(slow, hurried, *patient)
+
+    # At about 0.2 s a photo, 0.3 s are enough for one.
+    assert batches(model) == [[1], [2], [3, 4, 5, 6, 7]]
