@@ -123,15 +123,15 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
     _announce(settings, app, ports)
     await server.start()
     await probes.start()
-    starting = asyncio.create_task(_start(app, health, settings.hang_after))
+    tending = asyncio.create_task(_tend(app, health, settings.hang_after))
     try:
         yield ports
     finally:
         health.drain()
         reflection.drain()
+        tending.cancel()
+        await asyncio.wait((tending,))
         await asyncio.sleep(settings.drain_delay)
-        starting.cancel()
-        await asyncio.wait((starting,))
         await server.stop(settings.grace)
         await app.stop()
         await probes.stop(None)
@@ -166,7 +166,8 @@ def _bind(server: Server, host: str, port: int) -> int:
         raise CannotStart(f"cannot listen on {address}:{port}: {why}") from None
 
 
-async def _start(app: App, health: Health, hang_after: float) -> None:
+async def _tend(app: App, health: Health, hang_after: float) -> None:
+    """Starts the app, and asks for work from then on, unless it hangs."""
     try:
         started = await app.start()
     except Exception:

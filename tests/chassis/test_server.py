@@ -60,6 +60,19 @@ async def test_leaving_does_not_wait_for_a_start_that_never_ends() -> None:
     assert app.stopping.is_set()
 
 
+async def test_a_server_that_drains_never_says_again_that_it_is_ready(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.server._LOOK_SECONDS", 0.01)
+    caplog.set_level("INFO")
+    app = FakeApp()
+    app.may_start.set()
+    async with serving(server_settings(drain_delay=0.1), app):
+        await app.started.wait()
+
+    assert caplog.messages.count("ready") == 1
+
+
 async def test_a_call_in_flight_is_finished_before_the_app_is_stopped() -> None:
     gate = threading.Event()
     model = FakeModel(gate=gate)
