@@ -113,6 +113,7 @@ class FaceFinder:
         score = answer["score"][:, 0]
         (sure,) = np.nonzero(score >= self._search.thresholds[2])
         edges = _moved(windows[sure], answer["offsets"][sure])
+        sure, edges = sure[_seen(edges, photo)], edges[_seen(edges, photo)]
         size = (windows[sure, 2:] - windows[sure, :2])[:, None]
         points = answer["landmarks"][sure].reshape(-1, 2, 5).transpose(0, 2, 1)
         landmarks = windows[sure, None, :2] + points * size
@@ -125,6 +126,13 @@ class FaceFinder:
 
 def _kept(windows: Windows, scores: NDArray[np.float32], most: int) -> Windows:
     return squared(windows[suppress(windows, scores, most, overlap=0.7)])
+
+
+def _seen(edges: Windows, photo: Image) -> NDArray[np.bool_]:
+    """Which boxes have a part within the photo: squares on its rim may be moved out of it."""
+    corner = np.array(photo.shape[1::-1], np.float32)
+    inside = np.minimum(edges[:, 2:], corner) - np.maximum(edges[:, :2], 0)
+    return np.asarray((inside > 0).all(axis=1))
 
 
 def _moved(windows: Windows, offsets: NDArray[np.float32]) -> Windows:
