@@ -13,7 +13,7 @@ from chassis.images import ImageLimits, Photo, Pixels, decode, pixels_from_raw, 
 from chassis.telemetry import DECODE, span
 from trilens.v1 import image_pb2 as pb
 
-_MAX_WAITING: Final = 256
+_MAX_WAITING: Final = 32  # encoded photos, each up to the limit
 
 
 @dataclass(frozen=True, slots=True)
