@@ -30,7 +30,7 @@ def token_weights(words: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def shuffled(
-    views: NDArray[Any], words: NDArray[np.int32], batch: int, seed: tuple[int, int]
+    views: NDArray[Any], words: NDArray[np.int32], batch: int, seed: tuple[int, ...]
 ) -> Iterator[Batch]:
     """One epoch: every photo once, as it is or mirrored by chance, with all its sentences.
 
@@ -43,7 +43,7 @@ def shuffled(
 
 
 def views_of(
-    views: NDArray[Any], batch: int, seed: tuple[int, int]
+    views: NDArray[Any], batch: int, seed: tuple[int, ...]
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
     """The positions of photos and what is seen of them, in whole batches, in random order."""
     random = np.random.default_rng(seed)

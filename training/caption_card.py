@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from services.packages import Package
-from training.caption_corpus import END, SIDE, START, UNKNOWN
+from training.caption_corpus import END, LEAST, SIDE, START, UNKNOWN
 from training.caption_evaluation import Measured
 
 TEMPLATE: Final = Path(__file__).with_name("cards") / "captions.md"
-MAX_SIDE: Final = 320  # so that the short side of a 4:3 photo still fills the network's input
+# EfficientNet-Lite0's, as in training.lite0, which needs Keras; the card does not.
 MEAN, STD = 127.0, 128.0
+MAX_SIDE: Final = 320  # so that the short side of a 4:3 photo still fills the network's input
 PLACES: Final = "7x7"
 
 
@@ -46,7 +48,7 @@ def fields(version: str, measured: Mapping[str, Measured]) -> dict[str, Any]:
             "width": SIDE,
             "height": SIDE,
             "resize": "squash",
-            "layout": "NHWC",
+            "layout": "NCHW",
             "mean": [MEAN] * 3,
             "std": [STD] * 3,
         },
@@ -56,9 +58,9 @@ def fields(version: str, measured: Mapping[str, Measured]) -> dict[str, Any]:
             "start": START,
             "end": END,
             "never": [START, UNKNOWN],
-            "beams": 3,
+            "beams": 5,
             "longest": 20,
-            "length_power": 0.7,
+            "length_power": 1.0,
         },
         "metrics": [
             {"name": name, "value": round(value, 4), "dataset": "Flickr8k", "split": split}
@@ -86,8 +88,8 @@ def fields(version: str, measured: Mapping[str, Measured]) -> dict[str, Any]:
     }
 
 
-def card(package: Package, measured: Mapping[str, Measured]) -> str:
-    """The card: the template with the figures of each split."""
+def card(package: Package, measured: Mapping[str, Measured], training: int) -> str:
+    """The card: the template with the figures of each split; `training` counts its photos."""
     manifest = package.manifest
     test = measured["test"]
     return TEMPLATE.read_text().format(
@@ -113,8 +115,15 @@ def card(package: Package, measured: Mapping[str, Measured]) -> str:
             for split, figures in measured.items()
         ),
         examples="\n".join(f"- {text}" for _, text in test.examples),
-        training="5,999",
+        training=f"{training:,}",
         words=f"{len(package.file('vocabulary').read_text().splitlines()) - 3:,}",
-        least=4,
+        least=LEAST,
         cider_test=test.cider,
+        **{name: _answer(package, name) for name in ("astronaut", "cat")},
     )
+
+
+def _answer(package: Package, name: str) -> str:
+    """The sentence that the package gives for one of its golden photos."""
+    expected = json.loads((package.path / "golden" / f"{name}.json").read_text())
+    return str(expected["candidates"][0]["text"])

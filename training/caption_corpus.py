@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import re
 import zipfile
 from collections import Counter, defaultdict
@@ -17,7 +16,7 @@ from PIL import Image
 Array = NDArray[np.float32]
 
 SIDE = 224  # pixels: every photo of the set was squashed to this square, aspect lost
-DEFAULT_ROOT = Path(os.environ.get("TRILENS_DATA", "../shared/data"))
+LEAST = 4  # times a word occurs before it is learnt
 
 END, START, UNKNOWN = 0, 1, 2  # END is also what fills up a row after a sentence
 MARKS = ("<end>", "<start>", "<unknown>")

@@ -1,4 +1,4 @@
-"""The captioner: EfficientNet-Lite0 sees, an LSTM that attends to what it saw writes.
+"""The decoder of the captioner: an LSTM that attends to what the encoder saw.
 
 Show, attend and tell (Xu et al., 2015) with soft attention and a gated context; words are put in
 and taken out through the same embedding. The decoder always works on several sentences of each
@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from training import lite0
-from training.caption_corpus import SIDE, START
-from training.caption_features import FROZEN
+from training.caption_corpus import START
 
 Tensor = Any  # of whichever backend Keras runs on
 
@@ -41,23 +39,6 @@ class Size:
     attention: int = 192  # in which a state is compared with a place
 
 
-def eye() -> keras.Model:
-    """The encoder from FROZEN on: maps (14, 14, 112) to features (49, 1280); ImageNet weights.
-
-    Its normalisations stay as ImageNet left them, in training too: batches here are too small and
-    too alike to estimate better ones.
-    """
-    whole = lite0.lite0((SIDE, SIDE, 3), include_top=False)
-    lite0.load_weights(whole, lite0.imagenet_weights())
-    maps = whole.get_layer(FROZEN).output
-    places = keras.layers.Reshape((-1, lite0.FEATURES), name="places")(whole.output)
-    network = keras.Model(maps, places, name="eye")
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
-    return network
-
-
 class Decoder(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
     """Features of photos to sentences about them."""
 
@@ -74,6 +55,15 @@ class Decoder(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         self._word = keras.layers.Dense(4 * units, dtype=self.dtype_policy, name="word")
         self._say = keras.layers.Dense(width, "tanh", dtype=self.dtype_policy, name="say")
         self._drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    @property
+    def dropout(self) -> float:
+        """Share of what is seen, heard and said that is left out in training."""
+        return float(self._drop.rate)
+
+    @dropout.setter
+    def dropout(self, share: float) -> None:
+        self._drop.rate = share
 
     def build(self, features: tuple[int | None, ...], *_: Any) -> None:
         """Makes the weights for features of that shape, (photos, places, channels)."""

@@ -18,6 +18,8 @@ from training.caption_corpus import END, START, UNKNOWN, Captioned, Vocabulary
 from training.caption_network import Decoder, Tensor
 from training.caption_scores import CiderD
 
+# A network taught with smoothed targets spreads its bets; sharpened, it draws sensible sentences.
+TEMPERATURE = 0.6
 FULL_STOP = "<end>"  # scored like a word, so that no sentence ends in "in a"
 
 
@@ -39,7 +41,7 @@ class Draw(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         drawn = []
         for _ in range(LENGTH):
             scores, state, _ = self._decoder.step(words, memory, state)
-            flat = ops.reshape(scores + never, (-1, self._decoder.vocabulary))
+            flat = ops.reshape(scores / TEMPERATURE + never, (-1, self._decoder.vocabulary))
             words = ops.reshape(
                 keras.random.categorical(flat, 1, dtype="int32", seed=self._random),
                 (-1, self._sentences),
@@ -48,6 +50,22 @@ class Draw(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
             ended = ops.logical_or(ended, words == END)
             drawn.append(words)
         return ops.stack(drawn, 2)
+
+    @classmethod
+    def model(
+        cls, decoder: Decoder, seen: tuple[int, ...], sentences: int, seed: int
+    ) -> keras.Model:
+        """A model that draws, for features (photos, *seen)."""
+        features = keras.Input(seen)
+        return keras.Model(features, cls(decoder, sentences, seed)(features))
+
+
+def tempered(truth: Tensor, logits: Tensor) -> Tensor:
+    """Cross entropy of each word under the sharpened distribution that sentences are drawn from."""
+    scores = ops.log_softmax(logits / TEMPERATURE)
+    return -ops.squeeze(
+        ops.take_along_axis(scores, ops.expand_dims(ops.cast(truth, "int32"), -1), -1), -1
+    )
 
 
 class Critic:
@@ -84,11 +102,11 @@ def rehearse(
     critic: Critic,
     views: Any,
     batch: int,
-    seed: tuple[int, int],
+    seed: tuple[int, ...],
 ) -> None:
     """One epoch over all photos, each as it is or mirrored by chance.
 
-    `model` takes features and sentences and was compiled with cross entropy: weighted by their
+    `model` takes features and sentences and was compiled with `tempered`: weighted by their
     advantages, drawn sentences give the policy's gradient. `views` are features (photos, 2, ...).
     """
     bar = tqdm(views_of(views, batch, seed), total=len(views) // batch)

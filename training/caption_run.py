@@ -1,26 +1,31 @@
 """A training run's folder: features, vocabulary and checkpoints, and the networks made of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from training.caption_batches import LENGTH, SENTENCES, encode, shuffled
-from training.caption_corpus import Captioned, Vocabulary, read_split
+from training.caption_corpus import LEAST, Captioned, Vocabulary, read_split
 from training.caption_export import export, restore
-from training.caption_features import BATCH, frozen_maps
-from training.caption_network import Decoder, eye
-from training.caption_reward import Critic, Draw, rehearse
+from training.caption_features import features, sight
+from training.caption_network import Decoder
+from training.caption_reward import Critic, Draw, rehearse, tempered
 from training.caption_scores import CiderD
 from training.caption_speaker import KerasSpeaker, best_words
-from training.caption_stages import Stage, compiled, run, smoothed, surprise, teach
+from training.caption_stages import Stage, compiled, run, smoothed, teach
 
-PHOTOS = 32  # of a batch, each with all its sentences
-LEAST = 4  # times a word occurs before it is learnt
+# People's sentences first, word by word; then drawn ones, rewarded as a whole.
+LEARNING = (
+    Stage("first", number=0, epochs=7, batch=32, rate=1e-3, dropout=0.5),
+    Stage("second", number=1, epochs=3, batch=16, rate=5e-4, dropout=0.3),
+)
+REWARD = Stage("reward", number=2, epochs=4, batch=32, rate=1e-4, dropout=0.3)
 WORDS_FILE = "vocabulary.txt"
 
 
@@ -31,10 +36,11 @@ class _Learner:
     vocabulary: Vocabulary
 
 
-def train(
-    root: Path, folder: Path, epochs: int, rehearsals: int, seed: int, init: Path | None
-) -> None:
-    """Runs both stages, or what is left of them, and leaves the best weights in `folder`."""
+def train(root: Path, folder: Path, seed: int, init: Path | None) -> None:
+    """Runs every stage, or what is left of them, and leaves the best weights in `folder`.
+
+    With `init`, a package to start from, learning begins at its second stage.
+    """
     keras.utils.set_random_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     photos = read_split(root, "train")
@@ -43,71 +49,55 @@ def train(
     views = features(root, folder, "train")
     learner = _learner(vocabulary, views.shape[2:], "mixed_bfloat16")
     if init:
-        restore(init, learner.decoder)
+        restore(init, sight(), learner.decoder)
     score = _scorer(root, folder, learner)
-    steps = len(photos) // PHOTOS
     words = encode(photos, vocabulary)
-
-    stage = Stage("sentences", epochs, rate=1e-3)
-    compiled(learner.model, smoothed, stage.rate, steps * epochs)
+    for stage in LEARNING[1 if init else 0 :]:
+        _begin(learner, stage, smoothed, len(photos))
+        run(
+            stage, folder, learner.model, partial(_learn, learner, stage, views, words, seed), score
+        )
+    draw = Draw.model(learner.decoder, views.shape[2:], SENTENCES, seed)
+    critic = Critic(photos, vocabulary)
+    _begin(learner, REWARD, tempered, len(photos))
     run(
-        stage,
+        REWARD,
         folder,
         learner.model,
-        lambda epoch: teach(learner.model, shuffled(views, words, PHOTOS, (seed, epoch)), steps),
+        lambda epoch: rehearse(
+            learner.model, draw, critic, views, REWARD.batch, (seed, REWARD.number, epoch)
+        ),
         score,
     )
-    _rehearse(learner, photos, views, Stage("reward", rehearsals, rate=1e-4), folder, seed, score)
 
 
 def write_networks(folder: Path, package: Path) -> None:
     """Writes the ONNX files and the vocabulary of a package from a run's best weights so far."""
     vocabulary = Vocabulary.read(folder / WORDS_FILE)
-    sight = eye()
-    learner = _learner(vocabulary, sight.output.shape[1:], "float32")
+    eye = sight()
+    _, rows, columns, channels = eye.output.shape
+    learner = _learner(vocabulary, (rows * columns, channels), "float32")
     latest = max(folder.glob("*-best.weights.h5"), key=lambda path: path.stat().st_mtime)
     learner.model.load_weights(latest)
-    export(sight, learner.decoder, package)
+    export(eye, learner.decoder, package)
     vocabulary.write(package / WORDS_FILE)
 
 
-def features(root: Path, folder: Path, split: str) -> NDArray[np.float16]:
-    """What the encoder sees in a split's photos, (photos, 2, places, channels), kept on disk."""
-    path = folder / f"features-{split}.npy"
-    if not path.exists():
-        maps, network = frozen_maps(root, folder, split), eye()
-        unfinished = path.with_suffix(".part")
-        shape = (*maps.shape[:2], *network.output.shape[1:])
-        found = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
-        for first in range(0, len(maps), BATCH):
-            for view in range(2):
-                batch = maps[first : first + BATCH, view].astype(np.float32)
-                found[first : first + BATCH, view] = network.predict_on_batch(batch)
-        found.flush()
-        unfinished.rename(path)
-    return cast("NDArray[np.float16]", np.load(path))
+def _begin(learner: _Learner, stage: Stage, loss: Callable[..., Any], photos: int) -> None:
+    learner.decoder.dropout = stage.dropout
+    compiled(learner.model, loss, stage.rate, photos // stage.batch * stage.epochs)
 
 
-def _rehearse(
+def _learn(
     learner: _Learner,
-    photos: Sequence[Captioned],
-    views: NDArray[np.float16],
     stage: Stage,
-    folder: Path,
+    views: NDArray[np.float16],
+    words: NDArray[np.int32],
     seed: int,
-    score: Callable[[], float],
+    epoch: int,
 ) -> None:
-    seen = keras.Input(views.shape[2:])
-    draw = keras.Model(seen, Draw(learner.decoder, SENTENCES, seed)(seen))
-    critic = Critic(photos, learner.vocabulary)
-    compiled(learner.model, surprise, stage.rate, len(photos) // PHOTOS * stage.epochs)
-    run(
-        stage,
-        folder,
-        learner.model,
-        lambda epoch: rehearse(learner.model, draw, critic, views, PHOTOS, (seed + 1, epoch)),
-        score,
-    )
+    batches = shuffled(views, words, stage.batch, (seed, stage.number, epoch))
+    teach(learner.model, batches, len(views) // stage.batch)
 
 
 def _learner(vocabulary: Vocabulary, seen: tuple[int, ...], policy: str) -> _Learner:

@@ -22,8 +22,11 @@ class Stage:
     """What is trained how long."""
 
     name: str
+    number: int  # one of the seeds
     epochs: int
+    batch: int  # photos, each with all its sentences
     rate: float  # of learning, at its highest; falls to a twentieth along a cosine
+    dropout: float
     patience: int = 3  # epochs without a better score, after which it ends
 
 
@@ -43,14 +46,6 @@ def smoothed(truth: Tensor, logits: Tensor) -> Tensor:
     return -0.9 * ops.squeeze(picked, -1) - 0.1 * ops.mean(scores, -1)
 
 
-def surprise(truth: Tensor, logits: Tensor) -> Tensor:
-    """Cross entropy of each word."""
-    picked = ops.take_along_axis(
-        ops.log_softmax(logits), ops.expand_dims(ops.cast(truth, "int32"), -1), -1
-    )
-    return -ops.squeeze(picked, -1)
-
-
 def compiled(model: keras.Model, loss: Callable[..., Tensor], rate: float, steps: int) -> None:
     """Gives a model its loss and an optimizer that warms up, then slows down over `steps`."""
     warm = min(100, steps // 10)
@@ -63,6 +58,8 @@ def compiled(model: keras.Model, loss: Callable[..., Tensor], rate: float, steps
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     # Compiled by XLA, a step of this network costs a CPU more than twice the time.
     model.compile(optimizer, loss=loss, jit_compile=False)
+    # Now, or weights loaded before the first step would come without the optimizer's state.
+    optimizer.build(model.trainable_variables)
 
 
 def teach(model: keras.Model, batches: Iterable[Batch], total: int) -> None:
@@ -71,9 +68,10 @@ def teach(model: keras.Model, batches: Iterable[Batch], total: int) -> None:
     Not `fit`, which would replace the weights by their moving average after every epoch.
     """
     bar = tqdm(batches, total=total)
+    loss = 0.0
     for seen, words, weights in bar:
-        # The mean since the metrics were reset.
-        loss = float(model.train_on_batch([seen, words], words, sample_weight=weights))
+        found = float(model.train_on_batch([seen, words], words, sample_weight=weights))
+        loss = 0.95 * loss + 0.05 * found if loss else found
         bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
     model.reset_metrics()
 

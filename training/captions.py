@@ -1,13 +1,13 @@
-"""The default captioner: trained on Flickr8k in two stages, and made into a package.
+"""The default captioner: trained on Flickr8k, and made into a package.
 
     python -m training.captions train              # trains, then writes models/captions/VERSION
     python -m training.captions package            # writes the package from the best weights so far
     python -m training.captions evaluate models/captions/1.0.0
 
-`train` first learns people's sentences word by word, then rewards drawn sentences by CIDEr-D. It
-can be stopped at any time and goes on with the epoch it was in; `--init PACKAGE` starts from a
-package's weights. Photos are read from `--data` (../shared/data, or TRILENS_DATA). `evaluate` needs
-neither Keras nor TensorFlow.
+`train` first learns people's sentences word by word, then rewards drawn sentences by CIDEr-D: about
+an hour on two cores. It can be stopped at any time and goes on after the last finished epoch;
+`--init PACKAGE` starts from a package's weights. Photos are read from `--data` (../shared/data, or
+TRILENS_DATA). `evaluate` needs neither Keras nor TensorFlow.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import click
 from services.packages import Package, open_package
 from services.packages.golden import complete
 from training.caption_card import card, fields, summary
+from training.caption_corpus import read_split
 from training.caption_evaluation import Measured, evaluate
 
 SEED: Final = 7
@@ -63,8 +64,6 @@ def main() -> None:
 @_run
 @_version
 @_output
-@click.option("--epochs", default=8, show_default=True, help="Of learning people's sentences.")
-@click.option("--rehearsals", default=5, show_default=True, help="Epochs of self-criticism.")
 @click.option("--seed", default=SEED, show_default=True, help="Of every random choice.")
 @click.option(
     "--init",
@@ -76,15 +75,13 @@ def train_command(
     folder: Path,
     version: str,
     output: Path,
-    epochs: int,
-    rehearsals: int,
     seed: int,
     init: Path | None,
 ) -> None:
-    """Trains until both stages are done, and writes the package."""
+    """Trains until all stages are done, and writes the package."""
     from training.caption_run import train
 
-    train(data, folder, epochs, rehearsals, seed, init)
+    train(data, folder, seed, init)
     _package(data, folder, version, output)
 
 
@@ -118,7 +115,8 @@ def _package(data: Path, run: Path, version: str, output: Path) -> None:
     unmeasured = complete(folder, fields(version, {}), GOLDEN, load)
     measured = _measured(unmeasured, data)
     made = complete(folder, fields(version, measured), GOLDEN, load)
-    (folder / "card.md").write_text(card(made, measured))
+    photos = len(read_split(data, "train"))
+    (folder / "card.md").write_text(card(made, measured, photos))
     for split, figures in measured.items():
         click.echo(summary(split, figures))
     size = sum(file.stat().st_size for file in folder.rglob("*.*"))

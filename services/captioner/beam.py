@@ -50,7 +50,7 @@ def search(speaker: Speaker, state: State, rules: Search) -> tuple[tuple[Sentenc
 
     `state` is that before any word, each array (photos, beams, ...). A photo is done when as many
     sentences as beams have ended, whatever the other photos do. The speaker must offer at least
-    `beams + len(never) + 2` candidates, so that enough are left when some are not allowed.
+    `beams + len(never) + 1` candidates, so that enough go on when some may not.
     """
     drafts = tuple(_Draft(rules) for _ in range(len(state[0])))
     photos = np.arange(len(drafts))

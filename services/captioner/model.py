@@ -50,6 +50,7 @@ class Captioner:
         self._size = (shape.width, shape.height)
         self._mean = np.array(shape.mean, np.float32)
         self._std = np.array(shape.std, np.float32)
+        self._channels_first = shape.layout == "NCHW"
         self._words = tuple(package.file(VOCABULARY).read_text(encoding="utf-8").splitlines())
         self._rules = _rules(package)
 
@@ -67,7 +68,7 @@ class Captioner:
         """Writes about each photo; one whose features are not finite is a ModelError."""
         if not batch:
             return ()
-        seen = self._encoder.run({"photos": np.stack([self._prepare(photo) for photo in batch])})
+        seen = self._encoder.run({"images": np.stack([self._prepare(photo) for photo in batch])})
         sound = [bool(np.isfinite(values).all()) for values in seen[MEMORY[0]]]
         memory = {name: seen[name][sound] for name in MEMORY}
         state = tuple(np.repeat(seen[name][sound], self._rules.beams, 1) for name in STATE)
@@ -87,7 +88,8 @@ class Captioner:
     def _prepare(self, photo: Pixels) -> Floats:
         # Squashed, since the photos it learnt from were; averaged where that makes it smaller.
         squashed = cv2.resize(photo.array, self._size, interpolation=cv2.INTER_AREA)
-        return (squashed.astype(np.float32) - self._mean) / self._std
+        scaled = (squashed.astype(np.float32) - self._mean) / self._std
+        return scaled.transpose(2, 0, 1) if self._channels_first else scaled
 
     def _read(self, sentence: Sentence) -> Candidate:
         text = " ".join(self._words[word] for word in sentence.words).replace(" '", "'")

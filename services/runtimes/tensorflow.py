@@ -69,7 +69,8 @@ def _keras(tensorflow: Any, path: Path) -> tuple[Any, dict[str, Any]]:
 
     @tensorflow.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def call(given: Mapping[str, Any]) -> dict[str, Any]:
-        found = network([given[name] for name in inputs], training=False)
+        values = [given[name] for name in inputs]
+        found = network(values[0] if len(values) == 1 else values, training=False)
         if isinstance(found, dict):
             return found
         return dict(zip(names, found if isinstance(found, list | tuple) else [found], strict=True))

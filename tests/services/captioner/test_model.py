@@ -47,7 +47,8 @@ def words(captions):
         ("astronaut.jpg", PEOPLE),
         ("hopper.jpg", PEOPLE),
         ("camera.jpg", PEOPLE),
-        ("cat.jpg", {"cat", "dog", "kitten"}),
+        ("two_people.jpg", PEOPLE),
+        ("cat.jpg", {"cat", "dog"}),  # it has seen few cats, and takes them for dogs
     ],
 )
 def test_the_sentence_names_who_is_on_the_photo(captioner, name, expected):
@@ -143,7 +144,7 @@ def test_golden_answers_do_not_hang_on_the_last_digit():
     for case in (PACKAGE / "golden").glob("*.json"):
         candidates = json.loads(case.read_text())["candidates"]
         scores = [one["log_probability"] / one["tokens"] ** power for one in candidates]
-        assert min(-np.diff(scores)) > 1e-3, case.name
+        assert min(-np.diff(scores), default=1) > 1e-3, case.name
 
 
 def test_a_package_without_a_start_is_refused_with_the_reason(captioner):
