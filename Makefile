@@ -4,7 +4,7 @@
 PYTHON ?= python3
 PROCESSES ?= 1
 PORT ?= 0
-PHOTO ?= tests/photos/astronaut.jpg
+PHOTO ?= tests/photos/two_people.jpg
 TESTS ?= tests
 
 SERVE := .venv/made

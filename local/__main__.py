@@ -88,7 +88,7 @@ def _options() -> Options:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("--processes", type=int, choices=PROCESSES, default=1)
     parser.add_argument("--port", type=int, default=0, help="the gateway's; 0: a free one")
-    parser.add_argument("--photo", type=Path, default=Path("tests/photos/astronaut.jpg"))
+    parser.add_argument("--photo", type=Path, default=Path("tests/photos/two_people.jpg"))
     chosen = parser.parse_args()
     if not chosen.photo.is_file():
         parser.error(f"there is no photo {chosen.photo}")
