@@ -68,7 +68,7 @@ def main() -> None:
 @click.option(
     "--init",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A package to start from instead of ImageNet's weights.",
+    help="A package to start from, in a new --run, instead of ImageNet's weights.",
 )
 def train_command(
     data: Path,

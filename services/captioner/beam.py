@@ -22,6 +22,10 @@ class Search:
     longest: int = 20  # tokens of a sentence
     length_power: float = 0.7  # sentences compete by log-probability / tokens ** length_power
 
+    def __post_init__(self) -> None:
+        if self.beams < 1 or self.longest < 1:
+            raise ValueError("beams and longest must be at least 1")
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
@@ -53,6 +57,8 @@ def search(speaker: Speaker, state: State, rules: Search) -> tuple[tuple[Sentenc
     `beams + len(never) + 1` candidates, so that enough go on when some may not.
     """
     drafts = tuple(_Draft(rules) for _ in range(len(state[0])))
+    if not drafts:
+        return ()
     photos = np.arange(len(drafts))
     shape = (len(drafts), rules.beams)
     words = np.full(shape, rules.start, np.int64)

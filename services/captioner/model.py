@@ -129,5 +129,5 @@ def _rules(package: Package) -> Search:
     given = {name: value for name, value in package.manifest.parameters.items() if name in names}
     try:
         return Search(**given)  # type: ignore[arg-type]  # the manifest's are of any kind
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InvalidPackage(f"{package.path}: parameters: {error}") from None

@@ -134,3 +134,4 @@ def test_no_photos_give_no_sentences():
     empty = (np.zeros((0, RULES.beams, 1), np.float32),)
 
     assert search(speaker, empty, RULES) == ()
+    assert not speaker.seen

@@ -134,6 +134,15 @@ def test_features_that_are_no_numbers_cost_only_their_own_photo(captioner):
     ]
 
 
+def test_a_batch_without_a_sound_photo_is_all_errors(captioner):
+    package = captioner.package
+    spoilt = Captioner(package, Spoilt(package.network("encoder"), 0), package.network("decoder"))
+
+    (found,) = spoilt.predict([photo("cat.jpg")])
+
+    assert isinstance(found, ModelError)
+
+
 def test_the_package_passes_its_own_self_test(captioner):
     check(captioner)
 
@@ -147,14 +156,19 @@ def test_golden_answers_do_not_hang_on_the_last_digit():
         assert min(-np.diff(scores), default=1) > 1e-3, case.name
 
 
-def test_a_package_without_a_start_is_refused_with_the_reason(captioner):
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"start": None}, "start"), ({"beams": 0}, "beams")]
+)
+def test_a_package_that_cannot_be_searched_is_refused_with_the_reason(captioner, change, reason):
     package = captioner.package
     parameters = {
-        name: value for name, value in package.manifest.parameters.items() if name != "start"
+        name: value
+        for name, value in {**package.manifest.parameters, **change}.items()
+        if value is not None
     }
     lacking = dataclasses.replace(
         package, manifest=package.manifest.model_copy(update={"parameters": parameters})
     )
 
-    with pytest.raises(InvalidPackage, match="start"):
+    with pytest.raises(InvalidPackage, match=reason):
         load(lacking)
