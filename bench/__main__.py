@@ -91,7 +91,9 @@ class Bench:
 
     def _limit(self, kind: str, photos: Sequence[BenchPhoto], one: Limit) -> Round:
         images, took, cpu = one.run(photos, self.seconds)
-        return Round(f"limit{kind}", str(one.shape), images, took, cpu, images / took, 0.0, 0.0)
+        return Round(
+            f"limit{kind}", str(one.shape), images, took, cpu, images / took, cpu / images, 0.0, 0.0
+        )
 
     def _system(
         self, name: str, servers: Servers, photos: Sequence[BenchPhoto], callers: int, best: Round
@@ -110,6 +112,7 @@ class Bench:
             seen.seconds,
             used,
             best.rate,
+            best.cpu,
             seen.latency(0.5),
             seen.latency(0.95),
         )

@@ -155,7 +155,7 @@ class Captions(Package):
         how, rules = self.manifest["preprocessing"], self.parameters
         size = (how["width"], how["height"])
         squashed = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-        memory = self.nets["encoder"]({"photos": self.planes(squashed[None])})
+        memory = self.nets["encoder"]({"images": self.planes(squashed[None])})
         beams, power = rules["beams"], rules["length_power"]
         state = {name: np.repeat(memory[name], beams, 1) for name in ("hidden", "cell")}
         attended = {name: memory[name] for name in ("values", "keys")}

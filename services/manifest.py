@@ -120,7 +120,7 @@ class Golden(Strict):
     cases: Annotated[tuple[GoldenCase, ...], Field(min_length=1)]
 
 
-Parameter = float | int | str | bool | tuple[float, ...] | tuple[int, ...] | tuple[str, ...]
+Parameter = int | float | str | bool | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
 
 
 class Manifest(Strict):
