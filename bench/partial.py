@@ -7,6 +7,7 @@ calls with a short deadline end: all should be OK and hold the other two feature
 
 import argparse
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Sequence
 from itertools import count
@@ -41,7 +42,9 @@ def main() -> int:
             change(servers.processes[victim])
             ends = asyncio.run(calls.many(options.calls, options.callers))
             shares.append(ends["OK, the others answered"] / ends.total())
-            print(f"{options.feature} {state}: {ends.total()} calls")
+            # Other work on the machine makes calls late, too: the load tells whether to believe it.
+            load = os.getloadavg()[0]
+            print(f"{options.feature} {state}: {ends.total()} calls, {load:.1f} load on average")
             for end, number in ends.most_common():
                 print(f"  {number:6d}  {number / ends.total():8.3%}  {end}")
     return 0 if min(shares) >= _ENOUGH else 1
