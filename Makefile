@@ -17,12 +17,12 @@ COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
 
 # Told not to keep bytecode, Python compiles every library at every start: more than a second.
-run test test-training bench: export PYTHONDONTWRITEBYTECODE =
+run test unit test-training bench: export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help run test test-training check format lint types contract breaking protos lock bench \
+.PHONY: help run test unit test-training check format lint types contract breaking protos lock bench \
 	parity clean train-attributes train-captions train-objects
 
 help:
@@ -31,8 +31,11 @@ help:
 run: $(SERVE) $(STUBS) ## start everything and answer a photo (PROCESSES=1|4 PORT=50051 PHOTO=me.jpg)
 	@.venv/bin/python -m local --processes $(PROCESSES) --port $(PORT) --photo '$(PHOTO)'
 
-test: $(DEV) $(STUBS) ## run the tests (TESTS=tests/gateway: some of them)
-	@.venv-dev/bin/python -m pytest $(TESTS)
+test: $(DEV) $(STUBS) ## run the tests on every core (TESTS=tests/gateway: some of them)
+	@.venv-dev/bin/python -m pytest -n auto $(TESTS)
+
+unit: $(DEV) $(STUBS) ## run the tests that start no processes: under a minute
+	@.venv-dev/bin/python -m pytest -n auto -m 'not stack' $(TESTS)
 
 test-training: $(TRAINING) $(STUBS) ## run the tests that need TensorFlow and torch, too; installs 7 GB
 	@nice .venv-training/bin/python -m pytest $(TESTS)

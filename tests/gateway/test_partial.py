@@ -39,7 +39,7 @@ async def with_a_child() -> AsyncIterator[tuple[grpc.aio.Channel, Child]]:
 
 
 async def many(channel: grpc.aio.Channel, at_once: int) -> list[pb.AnalyzeImageResponse]:
-    """Answers to calls with two seconds each, so many at once, that reached their caller in time."""
+    """Answers that came in time, to calls of two seconds each, so many at once."""
     turns = asyncio.Semaphore(at_once)
 
     async def one() -> pb.AnalyzeImageResponse:
