@@ -77,7 +77,7 @@ def link_client(folder: Path) -> None:
     for packages in folder.glob("lib/python*/site-packages"):
         (packages / "trilens.pth").write_text(f"{client}\n")
     command = folder / "bin" / "trilens"
-    command.write_text(f'#!/bin/sh\nexec "{folder.resolve()}/bin/python" -m trilens "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{folder.resolve()}/bin/python" -P -m trilens "$@"\n')
     command.chmod(0o755)
 
 
