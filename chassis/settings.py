@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -13,6 +14,7 @@ A = TypeVar("A", bound=BaseSettings)
 B = TypeVar("B", bound=BaseSettings)
 
 PREFIX = "TRILENS_"
+_OF_OTHERS: Final = frozenset({"TRILENS_DATA", "TRILENS_SERVER"})  # of training, of the client
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -64,7 +66,9 @@ class ServerSettings(Settings):
     hang_after: Seconds = Field(
         30.0, description="Seconds without an end of any batch after which a model is not ready."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least important log lines that are written."
+    )
 
     def usual_deadline(self) -> float:
         """Seconds a call without a deadline gets: never more than a call may take."""
@@ -83,8 +87,20 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def read(first: type[A], second: type[B]) -> tuple[A, B]:
-    """Both from the environment; prints every problem and exits with 2 if there are any."""
+def read(first: type[A], second: type[B], arguments: Sequence[str] = ()) -> tuple[A, B]:
+    """Both from the environment; prints every problem and exits with 2 if there are any.
+
+    `arguments` are the command's own: it has none but --help, which prints the settings.
+    """
+    known = {**first.model_fields, **second.model_fields}
+    if arguments:
+        lines = (f"{PREFIX}{name.upper()}: {field.description}" for name, field in known.items())
+        sys.stdout.write("Settings, as environment variables:\n" + "\n".join(lines) + "\n")
+        raise SystemExit(0 if arguments[0] in ("-h", "--help") else 2)
+    for name in sorted(os.environ):
+        field = name.removeprefix(PREFIX).split("__")[0].lower()
+        if name.startswith(PREFIX) and field not in known and name not in _OF_OTHERS:
+            sys.stderr.write(f"{name}: no such setting here; it is ignored\n")
     problems: list[str] = []
     one, other = _read(first, problems), _read(second, problems)
     if one is None or other is None:

@@ -40,7 +40,7 @@ def hosting(settings: GatewaySettings) -> Host:
 
 def main() -> None:
     """Serves until told to stop."""
-    server, settings = read(ServerSettings, GatewaySettings)
+    server, settings = read(ServerSettings, GatewaySettings, sys.argv[1:])
     if problems := tuple(contradictions(server, settings)):
         sys.stderr.write("\n".join(problems) + "\n")
         raise SystemExit(2)

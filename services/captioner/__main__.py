@@ -1,5 +1,7 @@
 """The captioner as a process of its own: writes a sentence about a photo."""
 
+import sys
+
 from chassis.compute import ComputePool
 from chassis.decoder import decoder
 from chassis.server import run
@@ -30,7 +32,7 @@ def captioner(settings: ModelSettings, pool: ComputePool) -> App:
 
 def main() -> None:
     """Serves until told to stop."""
-    server, own = read(ServerSettings, CaptionerSettings)
+    server, own = read(ServerSettings, CaptionerSettings, sys.argv[1:])
     run(server, captioner(own, ComputePool(server.slots(), server.lend_after)))
 
 

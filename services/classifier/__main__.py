@@ -1,5 +1,7 @@
 """The classifier as a process of its own: faces, smiles, glasses."""
 
+import sys
+
 from chassis.compute import ComputePool
 from chassis.decoder import decoder
 from chassis.server import run
@@ -30,7 +32,7 @@ def classifier(settings: ModelSettings, pool: ComputePool) -> App:
 
 def main() -> None:
     """Serves until told to stop."""
-    server, own = read(ServerSettings, ClassifierSettings)
+    server, own = read(ServerSettings, ClassifierSettings, sys.argv[1:])
     run(server, classifier(own, ComputePool(server.slots(), server.lend_after)))
 
 

@@ -1,5 +1,7 @@
 """The detector as a process of its own: finds objects and where they are."""
 
+import sys
+
 from chassis.compute import ComputePool
 from chassis.decoder import decoder
 from chassis.server import run
@@ -30,7 +32,7 @@ def detector(settings: ModelSettings, pool: ComputePool) -> App:
 
 def main() -> None:
     """Serves until told to stop."""
-    server, own = read(ServerSettings, DetectorSettings)
+    server, own = read(ServerSettings, DetectorSettings, sys.argv[1:])
     run(server, detector(own, ComputePool(server.slots(), server.lend_after)))
 
 

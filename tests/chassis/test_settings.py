@@ -112,3 +112,25 @@ def test_settings_cannot_be_changed_later() -> None:
 def test_no_number_of_threads_means_one_for_every_core() -> None:
     assert ServerSettings(threads=0).slots() == cores() >= 1
     assert ServerSettings(threads=3).slots() == 3
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("--port=1", 2)])
+def test_arguments_show_the_settings_instead_of_starting_a_server(
+    argument: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read(ServerSettings, GatewaySettings, [argument])
+
+    assert ended.value.code == code
+    assert "TRILENS_PORT: Port for gRPC; 0 takes a free one." in capsys.readouterr().out
+
+
+def test_a_misspelt_setting_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRILENS_ADRESS", "1")
+    monkeypatch.setenv("TRILENS_SERVER", "localhost:1")
+
+    read(ServerSettings, GatewaySettings)
+
+    assert capsys.readouterr().err == "TRILENS_ADRESS: no such setting here; it is ignored\n"
