@@ -1,6 +1,5 @@
 """Single function calls on the compute pool, such as decoding a photo."""
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,8 +8,6 @@ from chassis.call import Call
 from chassis.compute import ComputePool, Place
 from chassis.errors import QueueFull
 from chassis.line import Line, Ticket
-
-logger = logging.getLogger(__name__)
 
 
 class Errands:

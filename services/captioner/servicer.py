@@ -25,7 +25,7 @@ class CaptionerServicer(rpc.CaptionerServiceServicer):
         call = current_call()
         self._host.choices.check(request.options)  # before the photo costs anything
         pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
-        given = await self.answer(pixels, request.options, call)
+        given = await self._answer(pixels, request.options, call)
         return pb.CaptionImageResponse(
             caption=given.result, model=given.model, timings=given.timings
         )
@@ -35,6 +35,11 @@ class CaptionerServicer(rpc.CaptionerServiceServicer):
     ) -> Answer[pb.Caption]:
         """The same for pixels that are at hand; what a gateway in this process calls."""
         self._host.choices.check(options)
+        return await self._answer(pixels, options, call)
+
+    async def _answer(
+        self, pixels: Pixels, options: pb.CaptionOptions, call: Call
+    ) -> Answer[pb.Caption]:
         predicted = await self._host.predict(pixels, call)
         return answer(_caption(predicted.prediction, options), predicted, self._host.package)
 

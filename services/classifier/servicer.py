@@ -24,9 +24,9 @@ class ClassifierServicer(rpc.ClassifierServiceServicer):
     ) -> pb.ClassifyImageResponse:
         """One photo's labels and faces."""
         call = current_call()
-        self._host.choices.check(request.options)  # before the photo costs anything
+        choice = self._host.choices.choose(request.options)  # before the photo costs anything
         pixels = await self._decoder.pixels(request.image, self._host.max_side, call)
-        given = await self.answer(pixels, request.options, call)
+        given = await self._answer(pixels, request.options, choice, call)
         return pb.ClassifyImageResponse(
             classification=given.result, model=given.model, timings=given.timings
         )
@@ -35,7 +35,11 @@ class ClassifierServicer(rpc.ClassifierServiceServicer):
         self, pixels: Pixels, options: pb.ClassificationOptions, call: Call
     ) -> Answer[pb.Classification]:
         """The same for pixels that are at hand; what a gateway in this process calls."""
-        choice = self._host.choices.choose(options)
+        return await self._answer(pixels, options, self._host.choices.choose(options), call)
+
+    async def _answer(
+        self, pixels: Pixels, options: pb.ClassificationOptions, choice: Choice, call: Call
+    ) -> Answer[pb.Classification]:
         predicted = await self._host.predict(pixels, call)
         result = _classification(predicted.prediction, choice, options)
         return answer(result, predicted, self._host.package, choice.threshold_set)
