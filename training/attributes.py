@@ -21,31 +21,17 @@ from services.packages import Package, open_package
 from training.attributes_card import Measured, card, metrics, summary
 from training.faces_data import read_faces
 from training.faces_measure import measure_crops, measure_end_to_end, measure_photos
+from training.options import data_option, output_option, version_option
 
 _SHRINKS: Final = (1, 2)  # of the end-to-end photos: faces 64 and 32 pixels wide
 
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=Path("../shared/data"),
-    envvar="TRILENS_DATA",
-    show_default=True,
-    help="Folder that holds faces/ and detection/.",
-)
+_data = data_option("faces/ and detection/")
 _work = click.option(
     "--work",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("build/attributes"),
     show_default=True,
     help="Folder for checkpoints and decoded faces.",
-)
-_version = click.option("--version", default="1.0.0", show_default=True, help="Of the package.")
-_output = click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("models"),
-    show_default=True,
-    help="Folder of packages.",
 )
 _finder = click.option(
     "--finder",
@@ -65,8 +51,8 @@ def main() -> None:
 @main.command("train")
 @_data
 @_work
-@_version
-@_output
+@version_option
+@output_option
 @_finder
 @click.option("--epochs", default=6, show_default=True)
 @click.option("--seed", default=1, show_default=True)
@@ -103,8 +89,8 @@ def train_command(
 @main.command("package")
 @_data
 @_work
-@_version
-@_output
+@version_option
+@output_option
 @_finder
 def package_command(data: Path, work: Path, version: str, output: Path, finder: Path) -> None:
     """Packages the last finished epoch: exports, calibrates, measures, writes the card."""

@@ -27,19 +27,13 @@ from services.packages.golden import complete
 from training.caption_card import card, fields, summary
 from training.caption_corpus import read_split
 from training.caption_evaluation import Measured, evaluate
+from training.options import data_option, output_option, version_option
 
 SEED: Final = 7
 SPLITS: Final = ("val", "test")
 GOLDEN: Final = tuple(Path("tests/photos") / name for name in ("astronaut.jpg", "cat.jpg"))
 
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=Path("../shared/data"),
-    envvar="TRILENS_DATA",
-    show_default=True,
-    help="Folder that holds captions/.",
-)
+_data = data_option("captions/")
 _run = click.option(
     "--run",
     "folder",
@@ -47,10 +41,6 @@ _run = click.option(
     default=Path("build/captions"),
     show_default=True,
     help="Where features and checkpoints are kept.",
-)
-_version = click.option("--version", default="1.0.0", show_default=True, help="Of the package.")
-_output = click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("models"), help="Folder of packages."
 )
 
 
@@ -62,8 +52,8 @@ def main() -> None:
 @main.command("train")
 @_data
 @_run
-@_version
-@_output
+@version_option
+@output_option
 @click.option("--seed", default=SEED, show_default=True, help="Of every random choice.")
 @click.option(
     "--init",
@@ -88,8 +78,8 @@ def train_command(
 @main.command("package")
 @_data
 @_run
-@_version
-@_output
+@version_option
+@output_option
 def package_command(data: Path, folder: Path, version: str, output: Path) -> None:
     """Writes the package from the best weights so far."""
     _package(data, folder, version, output)

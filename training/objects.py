@@ -23,6 +23,7 @@ from services.packages.golden import complete
 from training import coco
 from training.detection import Measured, evaluate
 from training.objects_card import card, summary
+from training.options import data_option, output_option, version_option
 
 SIDE: Final = 480
 SIDES: Final = (320, 480, 640)
@@ -32,14 +33,7 @@ GOLDEN: Final = tuple(
     Path("tests/photos") / name for name in ("astronaut.jpg", "cat.jpg", "coffee.jpg")
 )
 
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=Path("../shared/data"),
-    envvar="TRILENS_DATA",
-    show_default=True,
-    help="Folder that holds detection/ and reference-weights/.",
-)
+_data = data_option("detection/ and reference-weights/")
 
 
 @click.group(invoke_without_command=True)
@@ -52,8 +46,8 @@ def main(context: click.Context) -> None:
 
 @main.command("package")
 @_data
-@click.option("--version", default="1.0.0", show_default=True, help="Version of the package.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("models"), help="Folder.")
+@version_option
+@output_option
 def package_command(data: Path, version: str, output: Path) -> None:
     """Exports the reference weights, measures them at three sizes, and writes the package."""
     measured = {}

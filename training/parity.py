@@ -30,6 +30,7 @@ from services.model import Model
 from services.packages import Package, open_package
 from training import agreement
 from training.agreement import Agreement
+from training.options import data_option
 
 MOST_SCORE: Final = 1e-3
 LEAST_OVERLAP: Final = 0.99
@@ -91,13 +92,7 @@ COMPARISONS: Final = {
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(COMPARISONS)))
 @click.option("--photos", "count", default=200, show_default=True, help="Photos for each model.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=Path("../shared/data"),
-    envvar="TRILENS_DATA",
-    show_default=True,
-)
+@data_option("detection/ and captions/")
 def main(names: tuple[str, ...], count: int, data: Path) -> None:
     """Compares the default packages' runtimes and writes the figures into their cards."""
     failed = [name for name in names or COMPARISONS if not _agrees(COMPARISONS[name], count, data)]
