@@ -10,6 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 Words: TypeAlias = Sequence[str]
 Ngrams: TypeAlias = Counter[tuple[str, ...]]
 
@@ -19,22 +22,35 @@ _SIGMA = 6.0
 
 def bleu(candidates: Sequence[Words], references: Sequence[Sequence[Words]]) -> tuple[float, ...]:
     """BLEU-1 to BLEU-4 of a corpus, each in [0, 1]: a candidate and its references per photo."""
-    matched, possible = [0] * ORDERS, [0] * ORDERS
-    length = wanted = 0
-    for candidate, others in zip(candidates, references, strict=True):
-        length += len(candidate)
-        wanted += min((abs(len(o) - len(candidate)), len(o)) for o in others)[1]
-        counts = [_ngrams(other) for other in others]
-        for order, grams in enumerate(_ngrams(candidate)):
-            most: Ngrams = Counter()
-            for count in counts:
-                most |= count[order]
-            matched[order] += sum((grams & most).values())
-            possible[order] += max(0, len(candidate) - order)
+    counts = (bleu_counts(*pair) for pair in zip(candidates, references, strict=True))
+    return bleu_of([sum(column) for column in zip(*counts, strict=True)])
+
+
+def bleu_counts(candidate: Words, references: Sequence[Words]) -> tuple[int, ...]:
+    """What BLEU needs of a photo, to be summed over a corpus.
+
+    Matched n-grams by order, possible ones by order, the candidate's length and the closest
+    reference's.
+    """
+    counts = [_ngrams(reference) for reference in references]
+    matched, possible = [], []
+    for order, grams in enumerate(_ngrams(candidate)):
+        most: Ngrams = Counter()
+        for count in counts:
+            most |= count[order]
+        matched.append(sum((grams & most).values()))
+        possible.append(max(0, len(candidate) - order))
+    wanted = min((abs(len(one) - len(candidate)), len(one)) for one in references)[1]
+    return (*matched, *possible, len(candidate), wanted)
+
+
+def bleu_of(sums: Sequence[float] | NDArray[np.float64]) -> tuple[float, ...]:
+    """BLEU-1 to BLEU-4 from the sums of `bleu_counts` over a corpus."""
+    *counts, length, wanted = (float(one) for one in sums)
     scores, product = [], 1.0
     brevity = min(1.0, math.exp(1 - wanted / max(length, 1e-9)))
     for order in range(ORDERS):
-        product *= (matched[order] + 1e-15) / (possible[order] + 1e-9)
+        product *= (counts[order] + 1e-15) / (counts[ORDERS + order] + 1e-9)
         scores.append(brevity * product ** (1 / (order + 1)))
     return tuple(scores)
 

@@ -100,7 +100,7 @@ def average_precision(predicted: Sequence[Boxes], true: Sequence[Boxes], label: 
         targets = drawn.edges[drawn.labels == label]
         count += len(targets)
         scores.append(guesses.scores[chosen])
-        right.append(_matched(overlaps(guesses.edges[chosen], targets)))
+        right.append(matched(overlaps(guesses.edges[chosen], targets)))
     order = np.argsort(-np.concatenate(scores), kind="stable")
     hits = np.concatenate(right, axis=1)[:, order].cumsum(axis=1)
     precision = hits / np.arange(1, hits.shape[1] + 1)
@@ -114,7 +114,7 @@ def found(guesses: Boxes, drawn: Boxes) -> int:
         shared = overlaps(
             guesses.edges[guesses.labels == label], drawn.edges[drawn.labels == label]
         )
-        count += int(_matched(shared)[0].sum())
+        count += int(matched(shared)[0].sum())
     return count
 
 
@@ -128,7 +128,7 @@ def overlaps(one: Floats, other: Floats) -> Floats:
     return whole
 
 
-def _matched(shared: Floats) -> NDArray[np.bool_]:
+def matched(shared: Floats) -> NDArray[np.bool_]:
     """Which guesses, best first, find a true box that is free yet: (overlaps, guesses)."""
     right = np.zeros((len(_OVERLAPS), shared.shape[0]), dtype=bool)
     if not shared.shape[1]:
