@@ -3,9 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from gateway.outcomes import Answered, Failure
 from trilens.v1 import analysis_pb2 as pb
+
+_SMOOTHING: Final = 0.2  # share of the newest answer in the running mean of seconds per photo
 
 
 class Pulse:
@@ -13,6 +16,7 @@ class Pulse:
 
     def __init__(self, patience: float) -> None:
         self.patience = patience  # seconds without a sign, while asked, that count as silence
+        self.pace = 0.0  # seconds its model computes for a photo; running mean over its answers
         self._asks = 0
         self._since: float | None = None  # the first ask after the last sign; monotonic seconds
 
@@ -36,5 +40,8 @@ class Pulse:
 
     def heard(self, end: Answered | Failure) -> None:
         """Notes how an ask ended; running out of time is no sign of life."""
+        if isinstance(end, Answered):
+            newest = end.timings.infer_seconds / max(1, end.timings.batch_size)
+            self.pace += (_SMOOTHING if self.pace else 1.0) * (newest - self.pace)
         if isinstance(end, Answered) or end.state != pb.STATE_TIMED_OUT:
             self._since = time.monotonic() if self._asks > 1 else None
