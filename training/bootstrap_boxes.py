@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from training import coco
 from training.bootstrap import Floats
+from training.precision import Scored
 
 _RECALLS: Final = np.linspace(0, 1, 101)
 
@@ -24,8 +25,13 @@ class Matches:
     """A label's predictions over all photos, best first, and its true boxes."""
 
     photos: NDArray[np.intp]  # (predictions,): where each was made
+    scores: Floats  # (predictions,)
     hits: NDArray[np.bool_]  # (overlaps, predictions): whether it finds a box at IoU 0.5, 0.55, ...
     drawn: Floats  # (photos,): true boxes
+
+    def scored(self) -> Scored:
+        """The predictions, whether each finds a box at IoU 0.5, and the boxes that none finds."""
+        return Scored(self.scores, self.hits[0], int(self.drawn.sum() - self.hits[0].sum()))
 
 
 def matches(
@@ -44,6 +50,7 @@ def matches(
     order = np.argsort(-np.concatenate(scores), kind="stable")
     return Matches(
         photos=np.concatenate(photos)[order].astype(np.intp),
+        scores=np.concatenate(scores)[order],
         hits=np.concatenate(hits, axis=1)[:, order],
         drawn=np.array(drawn, np.float64),
     )
