@@ -127,9 +127,12 @@ class Objects(Package):
         )
         (raw,) = self.nets["detector"]({"images": self.planes(canvas[None])}).values()
         labels = [label["id"] for label in self.manifest["labels"]]
-        threshold = self.manifest["threshold_sets"]["default"].get("*", 0.5)
+        bands = self.manifest["threshold_sets"][self.manifest["default_threshold_set"]]["labels"]
         found = []
         for label, scores in zip(labels, raw[0, 4:], strict=True):
+            threshold = bands.get(label, bands.get("*"))["present"]
+            if threshold is None:
+                continue
             (sure,) = np.nonzero(scores >= threshold)
             if not len(sure):
                 continue

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from services.batcher import Predicted
-from services.manifest import Manifest, Task
+from services.manifest import Task
 from services.model import Box
 from services.packages import Package
 from trilens.v1 import image_pb2, model_pb2
@@ -46,14 +46,14 @@ def model_ref(package: Package, threshold_set: str = "") -> model_pb2.ModelRef:
         name=manifest.name,
         version=manifest.version,
         digest=package.digest,
-        threshold_set=threshold_set or _default_threshold_set(manifest),
+        threshold_set=threshold_set or manifest.default_threshold_set or "",
     )
 
 
 def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
     """The package as GetModel tells of it."""
     manifest = package.manifest
-    thresholds = manifest.thresholds() if manifest.threshold_sets else {}
+    bands = manifest.bands()
     return model_pb2.Model(
         ref=model_ref(package),
         feature=manifest.feature,
@@ -61,7 +61,7 @@ def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
         summary=manifest.summary,
         labels=[
             model_pb2.LabelDescription(
-                id=one.id, name=one.name, threshold=thresholds.get(one.id, 0.0)
+                id=one.id, name=one.name, threshold=bands[one.id].present or 0.0
             )
             for one in manifest.labels
         ],
@@ -89,7 +89,3 @@ def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
 def box_message(box: Box) -> image_pb2.BoundingBox:
     """A box as the contract holds it."""
     return image_pb2.BoundingBox(x_min=box.x_min, y_min=box.y_min, x_max=box.x_max, y_max=box.y_max)
-
-
-def _default_threshold_set(manifest: Manifest) -> str:
-    return manifest.default_threshold_set if manifest.threshold_sets else ""

@@ -1,10 +1,11 @@
-"""A caller's choice of labels and thresholds, resolved against a model's manifest."""
+"""A caller's choice of labels and thresholds, resolved against a model's threshold sets."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from chassis.errors import InvalidRequest
 from chassis.options import LabelOptions, Options, Vocabulary, unknown_names, violations
+from services.decisions import Edges
 from services.manifest import Manifest
 
 PATH: Final = "options"
@@ -12,9 +13,9 @@ PATH: Final = "options"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The labels to answer, each with its threshold, and the set the thresholds began with."""
+    """The labels to answer, each with its edges, and the set that the edges began with."""
 
-    thresholds: dict[str, float]
+    edges: dict[str, Edges]
     threshold_set: str
 
 
@@ -24,8 +25,11 @@ class Choices:
     def __init__(self, manifest: Manifest) -> None:
         labels = frozenset(label.id for label in manifest.labels)
         self._known = Vocabulary(labels, frozenset(manifest.threshold_sets))
-        self._default = manifest.default_threshold_set
-        self._thresholds = {name: manifest.thresholds(name) for name in manifest.threshold_sets}
+        self._default = manifest.default_threshold_set or ""
+        self._edges = {
+            name: {label: Edges.of(one.band(label)) for label in labels}
+            for name, one in manifest.threshold_sets.items()
+        }
 
     def check(self, options: Options) -> None:
         """Raises InvalidRequest with everything that is wrong with the options."""
@@ -40,10 +44,10 @@ class Choices:
         """
         self.check(options)
         threshold_set = options.threshold_set or self._default
-        thresholds = dict(self._thresholds[threshold_set])
+        edges = dict(self._edges[threshold_set])
         if options.HasField("score_threshold"):
-            thresholds = dict.fromkeys(thresholds, options.score_threshold)
-        thresholds.update(options.label_thresholds)
+            edges = dict.fromkeys(edges, Edges.at(options.score_threshold))
+        edges.update({k: Edges.at(own) for k, own in options.label_thresholds.items()})
         denied = frozenset(options.deny_labels)
-        allowed = frozenset(options.allow_labels or thresholds) - denied
-        return Choice({k: v for k, v in thresholds.items() if k in allowed}, threshold_set)
+        allowed = frozenset(options.allow_labels or edges) - denied
+        return Choice({k: v for k, v in edges.items() if k in allowed}, threshold_set)

@@ -4,17 +4,15 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from services.runtimes import RuntimeName
+from services.schema import REST, LabelId, LabelOrRest, Name, Strict, ThresholdSetId, Version
+from services.thresholds import Band, ThresholdSet
 
 FILE: Final = "manifest.json"
 
-Probability = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
-LabelId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]{0,62}$")]
-Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$")]
 
 
 def _inside(path: str) -> str:
@@ -25,12 +23,6 @@ def _inside(path: str) -> str:
 
 
 InnerPath = Annotated[str, AfterValidator(_inside)]
-
-
-class Strict(BaseModel):
-    """Frozen, and refuses what it does not know: a misspelt key is an error, not a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Task(StrEnum):
@@ -75,7 +67,7 @@ class Calibration(Strict):
     J. Platt, "Probabilistic outputs for support vector machines", 1999.
     """
 
-    scale: float = 1.0
+    scale: Annotated[float, Field(gt=0)] = 1.0  # the order of a label's scores stays
     offset: float = 0.0
 
 
@@ -138,10 +130,10 @@ class Manifest(Strict):
     max_side: Annotated[int, Field(ge=16, le=8192)]
     batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (1,)
     labels: tuple[Label, ...] = ()
-    calibration: dict[LabelId, Calibration] = {}
-    threshold_sets: dict[Name, dict[str, Probability]] = {}
-    default_threshold_set: Name = "default"
-    parameters: dict[str, Parameter] = {}
+    calibration: dict[LabelOrRest, Calibration] = Field(default_factory=dict)
+    threshold_sets: dict[ThresholdSetId, ThresholdSet] = Field(default_factory=dict)
+    default_threshold_set: ThresholdSetId | None = None
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     license: License
     provenance: Provenance
@@ -154,9 +146,8 @@ class Manifest(Strict):
             raise ValueError("labels: ids must differ")
         if self.task is not Task.CAPTION and not ids:
             raise ValueError(f"labels: a {self.task} model needs at least one")
-        if self.task is not Task.CAPTION or self.threshold_sets:
-            self._check_thresholds(frozenset(ids))
-        unknown = set(self.calibration) - set(ids)
+        self._check_thresholds(frozenset(ids))
+        unknown = self.calibration.keys() - set(ids) - {REST}
         if unknown:
             raise ValueError(f"calibration: unknown labels {', '.join(sorted(unknown))}")
         if list(self.batch_sizes) != sorted(set(self.batch_sizes)):
@@ -164,18 +155,25 @@ class Manifest(Strict):
         return self
 
     def _check_thresholds(self, labels: frozenset[str]) -> None:
+        if self.task is Task.CAPTION:
+            if self.threshold_sets or self.default_threshold_set:
+                raise ValueError("threshold_sets: a caption model has none")
+            return
         if self.default_threshold_set not in self.threshold_sets:
             raise ValueError(f"threshold_sets: {self.default_threshold_set!r} is missing")
-        for name, thresholds in self.threshold_sets.items():
-            unknown = set(thresholds) - labels - {"*"}
-            if unknown:
-                raise ValueError(f"threshold_sets.{name}: unknown labels {sorted(unknown)}")
-            if "*" not in thresholds and labels - set(thresholds):
-                raise ValueError(
-                    f"threshold_sets.{name}: no threshold for {sorted(labels - set(thresholds))}"
-                )
+        for name, one in self.threshold_sets.items():
+            try:
+                one.fit(labels)
+            except ValueError as problem:
+                raise ValueError(f"threshold_sets.{name}: {problem}") from None
 
-    def thresholds(self, threshold_set: str = "") -> dict[str, float]:
-        """Threshold by label id of a set (the default one if unnamed); KeyError if unknown."""
-        chosen = self.threshold_sets[threshold_set or self.default_threshold_set]
-        return {label.id: chosen.get(label.id, chosen.get("*", 1.0)) for label in self.labels}
+    def calibration_of(self, label: str) -> Calibration:
+        """The label's own calibration, else the one for the rest, else none: the score as it is."""
+        return self.calibration.get(label) or self.calibration.get(REST) or Calibration()
+
+    def bands(self) -> dict[str, Band]:
+        """The default set's band for each label; empty for captions."""
+        if self.default_threshold_set is None:
+            return {}
+        chosen = self.threshold_sets[self.default_threshold_set]
+        return {label.id: chosen.band(label.id) for label in self.labels}

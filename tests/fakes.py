@@ -36,6 +36,13 @@ LABELS = {
     "caption": (),
     "detection": ("dog", "cat"),
 }
+# Scores in answers are 0.9 and 0.1 or 0.2: from "careful" on the first is uncertain.
+THRESHOLD_SETS = {
+    "default-v1": {"labels": {"*": {"present": 0.5, "absent": 0.5}}},
+    "strict-v1": {"labels": {"*": {"present": 0.8, "absent": 0.8}}},
+    "careful-v1": {"labels": {"*": {"present": 0.95, "absent": 0.15}}},
+    "mute-v1": {"labels": {"*": {"present": None, "absent": 0.15}}},
+}
 FEATURES = {"classification": "attributes", "caption": "captions", "detection": "objects"}
 
 
@@ -62,7 +69,8 @@ def manifest_fields(task: str = "detection", **changes: Any) -> dict[str, Any]:
         "max_side": 64,
         "batch_sizes": [1, 2, 4, 8],
         "labels": [{"id": label, "name": label.capitalize()} for label in labels],
-        "threshold_sets": {"default": {"*": 0.5}, "strict": {"*": 0.8}} if labels else {},
+        "threshold_sets": THRESHOLD_SETS if labels else {},
+        "default_threshold_set": "default-v1" if labels else None,
         "license": {"id": "CC0-1.0", "text": "Free for all.", "commercial_use": True},
         "provenance": {"sources": ["nowhere"], "command": "none"},
         "golden": {

@@ -55,7 +55,7 @@ def summary(measured: Measured) -> str:
 
 def card(manifest: Manifest, measured: Measured) -> str:
     """The card: the template with the figures."""
-    thresholds = manifest.thresholds()
+    bands = manifest.bands()
     return TEMPLATE.read_text().format(
         version=manifest.version,
         side=manifest.preprocessing.width,
@@ -63,7 +63,7 @@ def card(manifest: Manifest, measured: Measured) -> str:
         min_face=manifest.parameters["min_face"],
         license=manifest.license.text,
         command=manifest.provenance.command,
-        thresholds=", ".join(f"{label} {value:g}" for label, value in thresholds.items()),
+        thresholds=", ".join(f"{label} {band.present:g}" for label, band in bands.items()),
         crops="\n".join((_CROPS_HEAD, *_crop_rows(measured.crops))),
         end_to_end="\n".join((_END_HEAD, *map(_end_row, measured.end_to_end))),
         photos=measured.photos.photos,

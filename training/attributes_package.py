@@ -25,6 +25,7 @@ from training.onnx_weights import store_in_half
 GOLDEN: Final = tuple(Path("tests/photos") / name for name in ("astronaut.jpg", "coffee.jpg"))
 _CALIBRATION: Final = {label: {"scale": 1.0, "offset": 0.0} for label in LABELS}
 _EVEN: Final = dict.fromkeys(LABELS, 0.5)
+_BALANCED: Final = "balanced-v1"
 _MOST_DIFFERENCE: Final = 0.05  # of a logit; what storing weights in 16 bits may cost
 
 
@@ -80,7 +81,15 @@ def _fitted(package: Package, val: Faces) -> dict[str, Any]:
         if label == "sunglasses":
             scores = 1 / (1 + np.exp(-(logits[known, column] * fit.scale + fit.offset)))
             thresholds[label] = round(balanced_threshold(scores.astype(np.float64), truth), 3)
-    return {"calibration": calibration, "threshold_sets": {"default": thresholds}}
+    return {"calibration": calibration, **_sets(thresholds)}
+
+
+def _sets(thresholds: Mapping[str, float]) -> dict[str, Any]:
+    bands = {label: {"present": value, "absent": value} for label, value in thresholds.items()}
+    return {
+        "threshold_sets": {_BALANCED: {"labels": bands}},
+        "default_threshold_set": _BALANCED,
+    }
 
 
 def _fields(version: str, command: str) -> dict[str, Any]:
@@ -106,7 +115,7 @@ def _fields(version: str, command: str) -> dict[str, Any]:
         "batch_sizes": [1, 2, 4],
         "labels": [{"id": label, "name": label.capitalize()} for label in LABELS],
         "calibration": _CALIBRATION,
-        "threshold_sets": {"default": _EVEN},
+        **_sets(_EVEN),
         "parameters": {"min_face": 40.0, "factor": 0.709, "thresholds": [0.6, 0.7, 0.8]},
         "license": {
             "id": "LicenseRef-non-commercial-research",

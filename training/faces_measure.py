@@ -102,11 +102,12 @@ def _by_label(
 def _qualities(
     classifier: Classifier, scores: NDArray[np.float64], labels: NDArray[np.int8]
 ) -> Iterator[tuple[str, Quality]]:
-    thresholds = classifier.package.manifest.thresholds()
+    bands = classifier.package.manifest.bands()
     for column, label in enumerate(LABELS):
         known = labels[:, column] != UNKNOWN
         truth = labels[known, column] == 1
-        yield label, quality(scores[known, column], truth, thresholds[label])
+        threshold = bands[label].present
+        yield label, quality(scores[known, column], truth, 1.0 if threshold is None else threshold)
 
 
 def _photo(face: NDArray[np.uint8], shrink: int) -> Pixels:

@@ -129,7 +129,8 @@ def _fields(labels: tuple[str, ...], version: str, side: int) -> dict[str, Any]:
         "max_side": side,
         "batch_sizes": [1, 2, 4],
         "labels": [{"id": name.replace(" ", "_"), "name": name.capitalize()} for name in labels],
-        "threshold_sets": {"default": {"*": 0.3}},
+        "threshold_sets": {"by-hand-v1": {"labels": {"*": {"present": 0.3, "absent": 0.3}}}},
+        "default_threshold_set": "by-hand-v1",
         "parameters": {"floor": 0.01, "overlap": 0.6, "limit": 300},
         "license": {
             "id": "AGPL-3.0-only",

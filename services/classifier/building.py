@@ -43,9 +43,8 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         "preprocessing": base["preprocessing"]
         | {"width": side, "height": side, "layout": layout, "mean": mean, "std": std},
         "labels": labels,
-        "threshold_sets": order.threshold_sets(THRESHOLD),
-        "default_threshold_set": "default",
         "parameters": base["parameters"] | {"input": faces.name, "output": file.outputs[0].name},
+        **order.thresholds(THRESHOLD),
     }
 
 

@@ -67,9 +67,9 @@ class Classifier:
         self._channels_first = manifest.preprocessing.layout == "NCHW"
         self._input = str(manifest.parameters.get("input", INPUT))
         self._output = str(manifest.parameters.get("output", OUTPUT))
-        platt = [manifest.calibration.get(label) for label in self._labels]
-        self._scale = np.array([fit.scale if fit else 1.0 for fit in platt])
-        self._offset = np.array([fit.offset if fit else 0.0 for fit in platt])
+        fits = [manifest.calibration_of(label) for label in self._labels]
+        self._scale = np.array([fit.scale for fit in fits])
+        self._offset = np.array([fit.offset for fit in fits])
 
     @property
     def package(self) -> Package:

@@ -70,13 +70,9 @@ def _labels(scores: tuple[LabelScore, ...], choice: Choice) -> list[pb.LabelScor
         pb.LabelScore(
             label=one.label,
             score=one.score,
-            threshold=choice.thresholds[one.label],
-            decision=_decision(one.score, choice.thresholds[one.label]),
+            threshold=choice.edges[one.label].present or 0.0,
+            decision=choice.edges[one.label].decide(one.score),
         )
         for one in best_first
-        if one.label in choice.thresholds
+        if one.label in choice.edges
     ]
-
-
-def _decision(score: float, threshold: float) -> pb.Decision:
-    return pb.DECISION_PRESENT if score >= threshold else pb.DECISION_ABSENT

@@ -58,7 +58,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         "max_side": max(width, height),
         "batch_sizes": [1] if found.most else [1, 2, 4],
         "labels": label_fields(labels),
-        "threshold_sets": order.threshold_sets(THRESHOLD),
+        **order.thresholds(THRESHOLD),
         "parameters": {
             "input": found.input,
             "output": found.output,

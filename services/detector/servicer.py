@@ -6,8 +6,9 @@ from chassis.doors import Context
 from chassis.images import Pixels
 from services.answers import Answer, answer, box_message
 from services.choices import Choice
-from services.detector.model import Detections
+from services.detector.model import Detection, Detections
 from services.hosting import ModelHost
+from trilens.v1 import classifier_pb2
 from trilens.v1 import detector_pb2 as pb
 from trilens.v1 import detector_pb2_grpc as rpc
 
@@ -48,8 +49,7 @@ class DetectorServicer(rpc.DetectorServiceServicer):
 def _detection(
     detections: Detections, choice: Choice, options: pb.DetectionOptions
 ) -> pb.Detection:
-    # A label that was not chosen has no threshold that a score could reach.
-    passed = [one for one in detections.boxes if one.score >= choice.thresholds.get(one.label, 2.0)]
+    passed = [one for one in detections.boxes if _is_present(one, choice)]
     if options.HasField("max_objects"):
         passed = passed[: options.max_objects]
     return pb.Detection(
@@ -57,9 +57,14 @@ def _detection(
             pb.DetectedObject(
                 label=one.label,
                 score=one.score,
-                threshold=choice.thresholds[one.label],
+                threshold=choice.edges[one.label].present or 0.0,
                 box=box_message(one.box),
             )
             for one in passed
         ]
     )
+
+
+def _is_present(one: Detection, choice: Choice) -> bool:
+    edges = choice.edges.get(one.label)
+    return edges is not None and edges.decide(one.score) == classifier_pb2.DECISION_PRESENT

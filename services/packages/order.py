@@ -11,10 +11,13 @@ from typing import Any, Final
 
 from services.manifest import License, Task
 from services.packages import InvalidPackage, Package
+from services.schema import REST
+from services.thresholds import Band, ThresholdSet
 
+BY_HAND: Final = "by-hand-v1"  # a set that was fitted to nothing
 _INHERITED: Final = {
     *("runtime", "artifacts", "preprocessing", "max_side", "batch_sizes", "labels"),
-    *("threshold_sets", "default_threshold_set", "parameters"),
+    "parameters",
 }
 
 
@@ -48,9 +51,14 @@ class Order:
             )
         return self.weights[key]
 
-    def threshold_sets(self, usual: float) -> dict[str, dict[str, float]]:
+    def thresholds(self, usual: float) -> dict[str, Any]:
         """One set, of one threshold for every label: the usual one unless the order says it."""
-        return {"default": {"*": usual if self.threshold is None else self.threshold}}
+        both = usual if self.threshold is None else self.threshold
+        only = ThresholdSet(labels={REST: Band(present=both, absent=both)})
+        return {
+            "threshold_sets": {BY_HAND: only.model_dump(mode="json")},
+            "default_threshold_set": BY_HAND,
+        }
 
 
 def inherited(order: Order, folder: Path) -> dict[str, Any]:

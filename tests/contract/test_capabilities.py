@@ -18,7 +18,7 @@ from gateway.app import GatewayApp
 from gateway.settings import FeatureSettings, GatewaySettings
 from services.detector.__main__ import detector
 from services.hosting import ModelSettings
-from tests.fakes import FEATURES, FakeModel
+from tests.fakes import FEATURES, THRESHOLD_SETS, FakeModel
 from tests.harness import (
     LOOPBACK,
     PHOTOS,
@@ -56,7 +56,7 @@ async def test_capabilities_tell_features_models_and_limits(
     objects = told.features[2].model
     assert (objects.ref.name, objects.ref.version) == ("objects", "1.2.3")
     assert [label.id for label in objects.labels] == ["dog", "cat"]
-    assert list(objects.threshold_sets) == ["default", "strict"]
+    assert list(objects.threshold_sets) == sorted(THRESHOLD_SETS)
     assert objects.license.commercial_use
     assert told.limits.max_image_bytes == 20 << 20
     assert told.limits.max_batch_images == 16

@@ -39,8 +39,8 @@ async def analyze(front: rpc.ImageAnalysisServiceStub, feature: str, **options: 
         ({"allow_labels": ["dog"], "deny_labels": ["dog"]}, []),
         ({"score_threshold": 0.0, "max_objects": 1}, [("dog", 0.0)]),
         ({"max_objects": 0}, []),
-        ({"threshold_set": "strict"}, [("dog", 0.8)]),
-        ({"threshold_set": "strict", "score_threshold": 0.0}, [("dog", 0.0), ("cat", 0.0)]),
+        ({"threshold_set": "strict-v1"}, [("dog", 0.8)]),
+        ({"threshold_set": "strict-v1", "score_threshold": 0.0}, [("dog", 0.0), ("cat", 0.0)]),
     ],
     ids=str,
 )

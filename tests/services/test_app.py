@@ -13,7 +13,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from chassis.images import ImageLimits, decode
-from tests.fakes import FEATURES, SHA256, FakeModel
+from tests.fakes import FEATURES, SHA256, THRESHOLD_SETS, FakeModel
 from tests.harness import PHOTOS, model_app, running
 from tests.statuses import detail, reason, status_of, violations
 from trilens.v1 import captioner_pb2 as captioner
@@ -118,7 +118,7 @@ async def test_an_answer_names_its_model_and_where_the_time_went(service: Servic
     model = response.model
     assert (model.name, model.version) == (FEATURES[service.task], "1.2.3")
     assert model.digest == SHA256
-    assert model.threshold_set == ("" if service.task == "caption" else "default")
+    assert model.threshold_set == ("" if service.task == "caption" else "default-v1")
     assert response.timings.batch_size == 1
     assert response.timings.queue_seconds >= 0
     assert response.timings.infer_seconds > 0
@@ -230,4 +230,6 @@ async def test_the_model_describes_itself(service: Service) -> None:
     assert told.max_side == model.max_side
     assert told.runtime == "onnxruntime"
     assert told.license.id == "CC0-1.0"
-    assert list(told.threshold_sets) == ([] if service.task == "caption" else ["default", "strict"])
+    assert list(told.threshold_sets) == (
+        [] if service.task == "caption" else sorted(THRESHOLD_SETS)
+    )

@@ -4,6 +4,7 @@ import pytest
 
 from chassis.errors import InvalidRequest
 from services.choices import Choices
+from services.decisions import Edges
 from tests.fakes import fake_package
 from trilens.v1.detector_pb2 import DetectionOptions
 
@@ -14,7 +15,7 @@ CHOICES = Choices(fake_package().manifest)  # dog and cat; 0.5 by default, 0.8 i
     ("options", "thresholds"),
     [
         (DetectionOptions(), {"dog": 0.5, "cat": 0.5}),
-        (DetectionOptions(threshold_set="strict"), {"dog": 0.8, "cat": 0.8}),
+        (DetectionOptions(threshold_set="strict-v1"), {"dog": 0.8, "cat": 0.8}),
         (DetectionOptions(score_threshold=0), {"dog": 0, "cat": 0}),
         (DetectionOptions(label_thresholds={"cat": 0.25}), {"dog": 0.5, "cat": 0.25}),
         (
@@ -22,7 +23,7 @@ CHOICES = Choices(fake_package().manifest)  # dog and cat; 0.5 by default, 0.8 i
             {"dog": 0.75, "cat": 0.25},
         ),
         (
-            DetectionOptions(threshold_set="strict", label_thresholds={"cat": 0.25}),
+            DetectionOptions(threshold_set="strict-v1", label_thresholds={"cat": 0.25}),
             {"dog": 0.8, "cat": 0.25},
         ),
         (DetectionOptions(allow_labels=["dog"]), {"dog": 0.5}),
@@ -36,12 +37,12 @@ CHOICES = Choices(fake_package().manifest)  # dog and cat; 0.5 by default, 0.8 i
 def test_the_nearest_threshold_counts_and_deny_goes_before_allow(
     options: DetectionOptions, thresholds: dict[str, float]
 ) -> None:
-    assert CHOICES.choose(options).thresholds == thresholds
+    assert CHOICES.choose(options).edges == {k: Edges.at(v) for k, v in thresholds.items()}
 
 
 def test_the_threshold_set_is_named() -> None:
-    assert CHOICES.choose(DetectionOptions()).threshold_set == "default"
-    assert CHOICES.choose(DetectionOptions(threshold_set="strict")).threshold_set == "strict"
+    assert CHOICES.choose(DetectionOptions()).threshold_set == "default-v1"
+    assert CHOICES.choose(DetectionOptions(threshold_set="strict-v1")).threshold_set == "strict-v1"
 
 
 def test_names_that_the_package_lacks_are_refused_all_at_once() -> None:

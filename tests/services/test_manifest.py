@@ -5,8 +5,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.manifest import Manifest
+from services.manifest import Calibration, Manifest
+from services.thresholds import Band
 from tests.fakes import manifest_fields
+
+EVEN = {"present": 0.5, "absent": 0.5}
+
+
+def sets(rest: dict[str, float] | None = None, **labels: dict[str, float]) -> dict[str, Any]:
+    """A threshold set of these bands."""
+    return {"labels": labels if rest is None else {**labels, "*": rest}}
 
 
 def problem(**changes: Any) -> str:
@@ -47,24 +55,40 @@ def test_a_manifest_of_each_task_is_read_and_written_alike(task: str) -> None:
             ": Value error, calibration: unknown labels cow",
         ),
         (
-            {"default_threshold_set": "none"},
-            ": Value error, threshold_sets: 'none' is missing",
+            {"calibration": {"dog": {"scale": 0, "offset": 0}}},
+            "calibration.dog.scale: Input should be greater than 0",
         ),
         (
-            {"threshold_sets": {"default": {"cow": 0.5, "*": 0.5}}},
-            ": Value error, threshold_sets.default: unknown labels ['cow']",
+            {"default_threshold_set": "none-v1"},
+            ": Value error, threshold_sets: 'none-v1' is missing",
         ),
         (
-            {"threshold_sets": {"default": {"dog": 0.5}}},
-            ": Value error, threshold_sets.default: no threshold for ['cat']",
+            {"default_threshold_set": "default"},
+            "default_threshold_set: String should match pattern",
         ),
         (
-            {"threshold_sets": {"default": {"*": 1.5}}},
-            "threshold_sets.default.*: Input should be less than or equal to 1",
+            {"threshold_sets": {"default-v1": sets(cow=EVEN, rest=EVEN)}},
+            ": Value error, threshold_sets.default-v1: unknown labels cow",
         ),
         (
-            {"task": "caption", "threshold_sets": {"other": {"*": 0.5}}},
-            ": Value error, threshold_sets: 'default' is missing",
+            {"threshold_sets": {"default-v1": sets(dog=EVEN)}},
+            ": Value error, threshold_sets.default-v1: no threshold for cat",
+        ),
+        (
+            {"threshold_sets": {"default-v1": sets(rest={"present": 1.5, "absent": 0.5})}},
+            "threshold_sets.default-v1.labels.*.present: Input should be less than or equal to 1",
+        ),
+        (
+            {"threshold_sets": {"default-v1": sets(rest={"present": 0.25, "absent": 0.5})}},
+            "threshold_sets.default-v1.labels.*: Value error, absent is 0.5, above present: 0.25",
+        ),
+        (
+            {"threshold_sets": {"default-v1": {"labels": {}}}},
+            "threshold_sets.default-v1.labels: Dictionary should have at least 1 item",
+        ),
+        (
+            {"task": "caption", "default_threshold_set": "default-v1"},
+            ": Value error, threshold_sets: a caption model has none",
         ),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
@@ -73,11 +97,23 @@ def test_what_cannot_be_is_refused(changes: dict[str, Any], expected: str) -> No
     assert problem(**changes).startswith(expected)
 
 
-def test_a_label_takes_its_own_threshold_before_the_one_for_all() -> None:
-    sets = {"default": {"dog": 0.25, "*": 0.5}, "strict": {"*": 0.875}}
-    manifest = Manifest.model_validate(manifest_fields(threshold_sets=sets))
+def test_a_label_takes_its_own_band_before_the_one_for_the_rest() -> None:
+    dogs = {"present": 0.25, "absent": 0.125}
+    manifest = Manifest.model_validate(
+        manifest_fields(threshold_sets={"default-v1": sets(dog=dogs, rest=EVEN)})
+    )
 
-    assert manifest.thresholds() == {"dog": 0.25, "cat": 0.5}
-    assert manifest.thresholds("strict") == {"dog": 0.875, "cat": 0.875}
-    with pytest.raises(KeyError):
-        manifest.thresholds("loose")
+    assert manifest.bands() == {
+        "dog": Band(present=0.25, absent=0.125),
+        "cat": Band(present=0.5, absent=0.5),
+    }
+
+
+def test_a_label_takes_its_own_calibration_before_the_one_for_the_rest() -> None:
+    fits = {"dog": {"scale": 2, "offset": 1}, "*": {"scale": 0.5, "offset": -1}}
+    calibrated = Manifest.model_validate(manifest_fields(calibration=fits))
+    plain = Manifest.model_validate(manifest_fields())
+
+    assert calibrated.calibration_of("dog") == Calibration(scale=2, offset=1)
+    assert calibrated.calibration_of("cat") == Calibration(scale=0.5, offset=-1)
+    assert plain.calibration_of("cat") == Calibration(scale=1, offset=0)

@@ -12,6 +12,7 @@ from services.classifier.model import load
 from services.packages import open_package
 from services.packages.command import commands
 from services.selftest import check
+from services.thresholds import Band
 
 ROOT = Path(__file__).parents[3]
 BASE = ROOT / "models" / "attributes" / "1.0.0"
@@ -59,7 +60,9 @@ def test_a_network_with_labels_of_its_own_scores_the_faces_that_the_base_finds(t
 
     check(load(package))
     assert [label.id for label in package.manifest.labels] == ["beard", "straw_hat"]
-    assert package.manifest.thresholds() == {"beard": 0.7, "straw_hat": 0.7}
+    assert package.manifest.bands() == dict.fromkeys(
+        ("beard", "straw_hat"), Band(present=0.7, absent=0.7)
+    )
     assert package.manifest.preprocessing.width == 64
     assert package.manifest.max_side == open_package(BASE).manifest.max_side
 

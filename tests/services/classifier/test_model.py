@@ -179,7 +179,10 @@ def rewritten(tmp_path, **changes):
 
 def test_a_package_with_other_labels_than_its_network_is_refused(tmp_path):
     labels = [{"id": name, "name": name} for name in ("smiling", "sunglasses", "eyeglasses", "hat")]
-    package = rewritten(tmp_path, labels=labels, threshold_sets={"default": {"*": 0.5}})
+    sets = {"even-v1": {"labels": {"*": {"present": 0.5, "absent": 0.5}}}}
+    package = rewritten(
+        tmp_path, labels=labels, threshold_sets=sets, default_threshold_set="even-v1"
+    )
 
     with pytest.raises(InvalidPackage, match=r"shape \(1, 3\); wanted is \(1, 4\)"):
         load(package)

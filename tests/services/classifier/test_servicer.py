@@ -49,7 +49,7 @@ async def test_every_label_comes_with_score_threshold_and_decision_best_first() 
             {"score_threshold": 1, "label_thresholds": {"smiling": 0.25}},
             {"smiling": "present", "sunglasses": "absent"},
         ),
-        ({"threshold_set": "strict"}, {"smiling": "present", "sunglasses": "absent"}),
+        ({"threshold_set": "strict-v1"}, {"smiling": "present", "sunglasses": "absent"}),
         ({"allow_labels": ["sunglasses"]}, {"sunglasses": "absent"}),
         ({"deny_labels": ["sunglasses"]}, {"smiling": "present"}),
         ({"allow_labels": ["smiling"], "deny_labels": ["smiling"]}, {}),

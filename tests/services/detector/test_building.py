@@ -15,6 +15,7 @@ from services.detector.model import load
 from services.packages import open_package
 from services.packages.command import commands
 from services.selftest import check
+from services.thresholds import Band
 
 ROOT = Path(__file__).parents[3]
 
@@ -130,7 +131,9 @@ def test_labels_and_threshold_may_be_said(tmp_path):
     manifest = built(tmp_path, weights, "--labels", str(names), "--threshold", "0.55").manifest
 
     assert [label.name for label in manifest.labels] == ["helmet", "safety vest"]
-    assert manifest.thresholds() == {"helmet": 0.55, "safety_vest": 0.55}
+    assert manifest.bands() == dict.fromkeys(
+        ("helmet", "safety_vest"), Band(present=0.55, absent=0.55)
+    )
 
 
 def test_a_network_of_any_size_is_built_for_the_size_that_is_said(tmp_path):

@@ -54,8 +54,8 @@ async def test_options_choose_among_the_boxes(
 
 
 async def test_a_threshold_set_is_used_and_named() -> None:
-    response = await detect(threshold_set="strict")
+    response = await detect(threshold_set="strict-v1")
 
     assert labels(response) == ["dog"]
     assert response.detection.objects[0].threshold == pytest.approx(0.8)
-    assert response.model.threshold_set == "strict"
+    assert response.model.threshold_set == "strict-v1"

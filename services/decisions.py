@@ -1,0 +1,41 @@
+"""What follows from a score: present, absent or uncertain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.thresholds import Band
+from trilens.v1 import classifier_pb2 as pb
+
+
+def published(value: float) -> float:
+    """The value as an answer holds it, in 32 bits: what a caller sees is what was decided by."""
+    return float(np.float32(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """A label's two edges, as answers hold them."""
+
+    present: float | None  # None: no score is enough
+    absent: float
+
+    @classmethod
+    def of(cls, band: Band) -> Edges:
+        """A band's edges."""
+        present = None if band.present is None else published(band.present)
+        return cls(present, published(band.absent))
+
+    @classmethod
+    def at(cls, threshold: float) -> Edges:
+        """Both edges at one threshold, which leaves nothing uncertain."""
+        return cls(published(threshold), published(threshold))
+
+    def decide(self, score: float) -> pb.Decision:
+        """Present from the upper edge on, absent below the lower one, uncertain in between."""
+        score = published(score)
+        if self.present is not None and score >= self.present:
+            return pb.DECISION_PRESENT
+        return pb.DECISION_ABSENT if score < self.absent else pb.DECISION_UNCERTAIN
