@@ -81,8 +81,8 @@ def lower_bound(right: int, count: int, confidence: float = CONFIDENCE) -> float
 def _decisions(scores: Floats, right: Truth, end: float) -> Decisions:
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
-    ends = np.flatnonzero(np.append(np.diff(falling) != 0, True))
-    following = np.append(falling[ends[:-1] + 1], end)
+    ends = np.flatnonzero(np.diff(falling, append=-np.inf))
+    following = np.append(falling[1:], end)[ends]
     return Decisions(
         edges=np.abs(
             [_between(at, below) for at, below in zip(falling[ends], following, strict=True)]

@@ -23,7 +23,7 @@ class Ranking:
         self._order = np.argsort(-self.scores, kind="stable")
         falling = self.scores[self._order]
         # The last place of each group of equal scores: between them no threshold can cut.
-        self._ends = np.flatnonzero(np.append(np.diff(falling) != 0, True))
+        self._ends = np.flatnonzero(np.diff(falling, append=-np.inf))
         self._hits = self.truth[self._order].astype(np.float64)
 
     def __len__(self) -> int:
@@ -32,7 +32,7 @@ class Ranking:
     def auc(self, times: Floats) -> float:
         """Area under the ROC curve: how often a positive scores above a negative, ties half."""
         right, wrong = self._found(times)
-        if not right[-1] or not wrong[-1]:
+        if not right.any() or not wrong.any():
             return float("nan")
         heights = (np.append(0, right[:-1]) + right) / 2
         return float(np.diff(wrong, prepend=0) @ heights / (right[-1] * wrong[-1]))
@@ -40,7 +40,7 @@ class Ranking:
     def average_precision(self, times: Floats) -> float:
         """Mean of the precision at every positive, as scikit-learn defines it."""
         right, wrong = self._found(times)
-        if not right[-1]:
+        if not right.any():
             return float("nan")
         precision = right / np.maximum(right + wrong, 1e-12)
         return float(np.diff(right, prepend=0) @ precision / right[-1])
@@ -48,24 +48,24 @@ class Ranking:
     def accuracy(self, times: Floats, threshold: float) -> float:
         """Share of examples on the right side of the threshold."""
         right = (self.scores >= threshold) == self.truth
-        return float(times @ right / times.sum())
+        return float(times @ right / times.sum()) if times.any() else float("nan")
 
     def precision(self, times: Floats, threshold: float) -> float:
         """Share of positives among scores at or above the threshold."""
         above = times * (self.scores >= threshold)
-        return float(above @ self.truth / above.sum()) if above.sum() else float("nan")
+        return float(above @ self.truth / above.sum()) if above.any() else float("nan")
 
     def recall(self, times: Floats, threshold: float) -> float:
         """Share of the positives whose score is at or above the threshold."""
         positives = times * self.truth
-        if not positives.sum():
+        if not positives.any():
             return float("nan")
         return float(positives @ (self.scores >= threshold) / positives.sum())
 
     def recall_at_precision(self, times: Floats, least: float) -> float:
         """The highest recall at any threshold whose precision is at least `least`; 0 if none."""
         right, wrong = self._found(times)
-        if not right[-1]:
+        if not right.any():
             return float("nan")
         enough = right >= least * (right + wrong)
         return float((right * enough).max() / right[-1])
@@ -74,7 +74,7 @@ class Ranking:
         """Thresholds, falling, with precision and recall at each."""
         right, wrong = self._found(np.ones(len(self)))
         thresholds = self.scores[self._order][self._ends]
-        return thresholds, right / (right + wrong), right / max(1.0, right[-1])
+        return thresholds, right / (right + wrong), right / max(1.0, self.truth.sum())
 
     def _found(self, times: Floats) -> tuple[Floats, Floats]:
         """Positives and negatives at or above each distinct score, best first."""

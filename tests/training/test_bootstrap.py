@@ -105,6 +105,15 @@ def test_figures_of_a_few_scores_counted_by_hand():
     assert ranking.recall_at_precision(ones(5), 0.9) == pytest.approx(1 / 2)
 
 
+def test_figures_of_no_examples_are_unknown():
+    ranking = Ranking(np.array([]), np.array([], bool))
+
+    assert np.isnan(ranking.auc(ones(0)))
+    assert np.isnan(ranking.average_precision(ones(0)))
+    assert np.isnan(ranking.accuracy(ones(0), 0.5))
+    assert np.isnan(ranking.recall_at_precision(ones(0), 0.5))
+
+
 REFERENCES = [
     [line.split() for line in lines]
     for lines in (
