@@ -72,13 +72,23 @@ class Calibration(Strict):
 
 
 class Metric(Strict):
-    """A measured figure and the examples it was measured on."""
+    """A measured figure, its 95 % interval if there is one, and the examples behind it."""
 
     name: str
     value: float
+    low: float | None = None
+    high: float | None = None
     dataset: str
-    split: Literal["val", "test"]
+    split: Literal["val", "test", "val+test"]
     count: Annotated[int, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _bracketed(self) -> Self:
+        if (self.low is None) is not (self.high is None):
+            raise ValueError("low and high belong together")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"low is {self.low:g}, above high: {self.high:g}")
+        return self
 
 
 class License(Strict):

@@ -11,7 +11,7 @@ class Reached(Strict):
     """How right one decision was on the examples that a set was fitted on."""
 
     precision: Probability  # share of these decisions that were right
-    precision_low: Probability  # lower end of its 95 % confidence interval
+    precision_low: Probability  # its one-sided 95 % bound, by Clopper and Pearson
     recall: Probability  # share of the examples deserving this decision that got it
     coverage: Probability | None = None  # share of all examples that got it; boxes have no "all"
     count: Annotated[int, Field(gt=0)]  # decisions of this kind

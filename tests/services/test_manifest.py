@@ -10,6 +10,7 @@ from services.thresholds import Band
 from tests.fakes import manifest_fields
 
 EVEN = {"present": 0.5, "absent": 0.5}
+FIGURE = {"name": "AP", "value": 0.5, "dataset": "photos", "split": "test", "count": 90}
 
 
 def sets(rest: dict[str, float] | None = None, **labels: dict[str, float]) -> dict[str, Any]:
@@ -90,11 +91,27 @@ def test_a_manifest_of_each_task_is_read_and_written_alike(task: str) -> None:
             {"task": "caption", "default_threshold_set": "default-v1"},
             ": Value error, threshold_sets: a caption model has none",
         ),
+        (
+            {"metrics": [FIGURE | {"low": 0.5}]},
+            "metrics.0: Value error, low and high belong together",
+        ),
+        (
+            {"metrics": [FIGURE | {"low": 0.5, "high": 0.4}]},
+            "metrics.0: Value error, low is 0.5, above high: 0.4",
+        ),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
 )
 def test_what_cannot_be_is_refused(changes: dict[str, Any], expected: str) -> None:
     assert problem(**changes).startswith(expected)
+
+
+def test_a_figure_may_have_an_interval() -> None:
+    (figure,) = Manifest.model_validate(
+        manifest_fields(metrics=[FIGURE | {"low": 0.4, "high": 0.6}])
+    ).metrics
+
+    assert (figure.low, figure.value, figure.high) == (0.4, 0.5, 0.6)
 
 
 def test_a_label_takes_its_own_band_before_the_one_for_the_rest() -> None:
