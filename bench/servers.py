@@ -70,6 +70,7 @@ def _server(module: str, settings: dict[str, str]) -> Iterator[tuple[int, psutil
             "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "client"))),
             "TRILENS_PORT": "0",
             "TRILENS_HEALTH_PORT": "0",
+            "TRILENS_METRICS_PORT": "0",
             "TRILENS_PORTS_FILE": str(ports),
             "TRILENS_LOG_LEVEL": "WARNING",
             **settings,

@@ -18,6 +18,7 @@ class Errands:
         self._pool = pool
         self._max_waiting = max_waiting
         self._line: Line[Callable[[], Any], Any] = Line()
+        self._running = 0
         pool.attach(self)
 
     async def run(self, function: Callable[[], Any], call: Call) -> Any:
@@ -29,6 +30,14 @@ class Errands:
             raise QueueFull(f"too many photos wait to {self.name}", timedelta(seconds=1))
         return await self._line.wait(function, call, self._pool.wake)
 
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return self._running == 0 and len(self._line) == 0
+
+    def close(self) -> None:
+        """Asks for no more of the pool's time."""
+        self._pool.detach(self)
+
     def place(self) -> Place | None:
         """The place of the function that has waited longest."""
         return self._line.place()
@@ -36,18 +45,25 @@ class Errands:
     def take(self) -> "_Errand | None":
         """That function, as a job."""
         ticket = self._line.take()
-        return None if ticket is None else _Errand(ticket, self.name)
+        if ticket is None:
+            return None
+        self._running += 1
+        return _Errand(self, ticket)
+
+    def ended(self) -> None:
+        """Called by a job when it is done."""
+        self._running -= 1
 
 
 class _Errand:
-    def __init__(self, ticket: Ticket[Callable[[], Any], Any], name: str) -> None:
+    def __init__(self, errands: Errands, ticket: Ticket[Callable[[], Any], Any]) -> None:
+        self._errands = errands
         self._ticket = ticket
-        self._name = name
         self._result: Any = None
         self._error: Exception | None = None
 
     def __repr__(self) -> str:
-        return self._name
+        return self._errands.name
 
     def work(self) -> None:
         try:
@@ -56,6 +72,7 @@ class _Errand:
             self._error = error
 
     def finished(self) -> None:
+        self._errands.ended()
         if self._error is not None:
             self._ticket.fail(self._error)
         else:

@@ -14,6 +14,7 @@ from opentelemetry.trace import Span, SpanKind
 from chassis.call import Call, Deadline, answering, call_from_metadata, valid_id
 from chassis.doors import Context, Handler
 from chassis.errors import Internal, TrilensError, rpc_code
+from chassis.metrics import RPC_IN_FLIGHT, RPC_SECONDS
 from chassis.telemetry import (
     LANE,
     OUTCOME,
@@ -70,8 +71,11 @@ class Door(grpc.aio.ServerInterceptor):
         )
 
     def _around(self, behaviour: Behaviour, method: str) -> Behaviour:
+        in_flight = RPC_IN_FLIGHT.labels(method)
+
         async def answer(request: Any, context: Context) -> Any:
             began = time.monotonic()
+            in_flight.inc()
             came = self._call(request, context)
             span = _begin(method, came)
             call = came.under(below(span, came.trace))
@@ -95,6 +99,8 @@ class Door(grpc.aio.ServerInterceptor):
                 finally:
                     _end(span, code)
                     seconds = time.monotonic() - began
+                    in_flight.dec()
+                    RPC_SECONDS.labels(method, code.name).observe(seconds)
                     logger.info("%s %s in %.1f ms", method, code.name, seconds * 1e3)
 
         return answer

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
@@ -20,9 +20,11 @@ from chassis.doors import Server
 from chassis.health import Health
 from chassis.interceptors import Door
 from chassis.logs import configure_logging
+from chassis.metrics import BUILD, READY, MetricsPage
 from chassis.reflection import Reflection
 from chassis.settings import ServerSettings
 from chassis.telemetry import start_telemetry
+from chassis.version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Ports:
 
     grpc: int
     health: int
+    metrics: int
 
 
 class CannotStart(Exception):
@@ -116,10 +119,10 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
     reflection.register(server)
     probes = grpc.aio.server(options=(_ALONE,))
     health_pb2_grpc.add_HealthServicer_to_server(health, probes)
-    ports = Ports(
-        _bind(server, settings.host, settings.port),
-        _bind(probes, settings.host, settings.health_port),
-    )
+    port = _bind(server, settings.host, settings.port)
+    health_port = _bind(probes, settings.host, settings.health_port)
+    page = _metrics_page(settings, app, health)
+    ports = Ports(port, health_port, page.port)
     _announce(settings, app, ports)
     await server.start()
     await probes.start()
@@ -135,6 +138,7 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
         await server.stop(settings.grace)
         await app.stop()
         await probes.stop(None)
+        page.close()
         logger.info("stopped")
 
 
@@ -151,6 +155,18 @@ def _build(settings: ServerSettings, app: App) -> Server:
     )
     app.register(server)
     return server
+
+
+def _metrics_page(settings: ServerSettings, app: App, health: Health) -> MetricsPage:
+    BUILD.labels(app.name, VERSION).set(1)
+    READY.set_function(lambda: health.ready)
+    try:
+        return MetricsPage(settings.host, settings.metrics_port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CannotStart(
+            f"cannot listen on {settings.host}:{settings.metrics_port}: {reason}"
+        ) from None
 
 
 def _bind(server: Server, host: str, port: int) -> int:
@@ -185,7 +201,7 @@ async def _tend(app: App, health: Health, hang_after: float) -> None:
 
 def _announce(settings: ServerSettings, app: App, ports: Ports) -> None:
     if settings.ports_file is not None:
-        _write(settings.ports_file, json.dumps({"grpc": ports.grpc, "health": ports.health}))
+        _write(settings.ports_file, json.dumps(asdict(ports)))
     logger.info("%s listens on %s:%d", app.name, settings.host, ports.grpc)
 
 

@@ -47,6 +47,7 @@ class ServerSettings(Settings):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every one.")
     port: Port = Field(50051, description="Port for gRPC; 0 takes a free one.")
     health_port: Port = Field(50052, description="Port for plaintext health checks; 0: a free one.")
+    metrics_port: Port = Field(9090, description="Port for GET /metrics; 0 takes a free one.")
     ports_file: Path | None = Field(
         None, description="File that gets the ports in use as JSON, once they are bound."
     )

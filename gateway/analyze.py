@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from chassis.admission import Admission
 from chassis.call import STABLE, Call
 from chassis.decoder import Decoder
+from chassis.metrics import ANSWERS
 from chassis.options import Options
 from chassis.telemetry import COMPLETENESS, MERGE, span
 from gateway.backends import Backend, max_side
 from gateway.checks import check, check_outcomes
 from gateway.fanout import Ask, fan_out
-from gateway.merge import merge
+from gateway.merge import AnalysisFailed, merge
 from gateway.outcomes import Failure, Outcome
 from gateway.pulse import Pulse
 from gateway.tasks import Task
@@ -70,8 +71,15 @@ class Analyzer:
             outcomes = await fan_out(asks, call, admitted.lend)
         check_outcomes(request, self._tasks, outcomes)
         with span(MERGE, call.trace) as own:
-            response = merge(outcomes, [one.feature for one in request.features if one.required])
-            own.set_attribute(COMPLETENESS, completeness_name(response.completeness))
+            required = [one.feature for one in request.features if one.required]
+            try:
+                response = merge(outcomes, required)
+            except AnalysisFailed:
+                ANSWERS.labels("failed", call.lane).inc()
+                raise
+            completeness = completeness_name(response.completeness)
+            own.set_attribute(COMPLETENESS, completeness)
+        ANSWERS.labels(completeness, call.lane).inc()
         if response.completeness != pb.COMPLETENESS_FULL:
             logger.info("partial answer: %s", missing(outcomes))
         photo = views.photo

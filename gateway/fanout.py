@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 from chassis.call import Call, Deadline
 from chassis.errors import DeadlineExceeded, Internal
 from chassis.images import Pixels
+from chassis.metrics import FEATURE_SECONDS
 from chassis.options import Options
 from chassis.telemetry import (
     FEATURE,
@@ -87,23 +88,27 @@ async def _until_done(
 
 
 async def _ask(ask: Ask, call: Call, began: float) -> Outcome:
+    outcome, version = "failed", ""
     with span(FEATURE, call.trace, {FEATURE_NAME: ask.feature}, SpanKind.CLIENT) as own:
         try:
             with ask.pulse.asking():
                 end = await _answer(ask, call.under(below(own, call.trace)))
                 ask.pulse.heard(end)
+            if isinstance(end, Answered):
+                outcome, version = "ok", end.model.version
+                own.set_attribute(MODEL_NAME, end.model.name)
+                own.set_attribute(MODEL_VERSION, version)
+            else:
+                outcome = _name(end.state)
+                fail(own, end.status.message)
         except asyncio.CancelledError:
-            timed_out = call.deadline.passed()
-            own.set_attribute(OUTCOME, "timed_out" if timed_out else "cancelled")
+            outcome = "timed_out" if call.deadline.passed() else "cancelled"
             raise
-        if isinstance(end, Answered):
-            own.set_attribute(MODEL_NAME, end.model.name)
-            own.set_attribute(MODEL_VERSION, end.model.version)
-            own.set_attribute(OUTCOME, "ok")
-        else:
-            own.set_attribute(OUTCOME, _name(end.state))
-            fail(own, end.status.message)
-        return Outcome(end, time.monotonic() - began)
+        finally:
+            seconds = time.monotonic() - began
+            own.set_attribute(OUTCOME, outcome)
+            FEATURE_SECONDS.labels(ask.feature, version, call.lane, outcome).observe(seconds)
+        return Outcome(end, seconds)
 
 
 async def _answer(ask: Ask, call: Call) -> Answered | Failure:

@@ -73,6 +73,7 @@ def _settings(port: int, threads: int) -> dict[str, str]:
         "TRILENS_HOST": LOOPBACK,
         "TRILENS_PORT": str(port),
         "TRILENS_HEALTH_PORT": "0",
+        "TRILENS_METRICS_PORT": "0",
         "TRILENS_THREADS": str(threads),
         "TRILENS_MAX_BATCH": str(_MAX_BATCH),
     }

@@ -13,6 +13,7 @@ from chassis.compute import ComputePool, Place
 from chassis.errors import ModelFailed, QueueFull
 from chassis.images import Pixels
 from chassis.line import Line, Ticket
+from services.meters import Meters
 from services.model import Model, ModelError
 from services.spans import BatchSpans, Waiting, waiting
 
@@ -50,7 +51,9 @@ class Batcher(Generic[P]):
     fails on fails alone.
     """
 
-    def __init__(self, model: Model[P], pool: ComputePool, limits: BatchLimits) -> None:
+    def __init__(
+        self, model: Model[P], pool: ComputePool, limits: BatchLimits, track: str = "stable"
+    ) -> None:
         self.model = model
         self._pool = pool
         self._limits = limits
@@ -58,6 +61,8 @@ class Batcher(Generic[P]):
         self._running = 0
         self._newest = 0.0  # when the newest batch began; monotonic seconds
         self._seconds_per_photo = _FIRST_GUESS_SECONDS
+        self.meters = Meters(model.package.manifest, track)
+        self.meters.watch(lambda: len(self._line), self._backlog)
         pool.attach(self)
 
     async def predict(self, pixels: Pixels, call: Call) -> Predicted[P]:
@@ -66,10 +71,12 @@ class Batcher(Generic[P]):
         Raises QueueFull at once if the line is full, DeadlineExceeded when the call's time is up,
         ModelFailed if the model cannot predict this photo.
         """
-        if len(self._line) >= self._limits.max_waiting:
-            raise QueueFull(f"{len(self._line)} photos wait for the model", self._retry_after())
-        with waiting(pixels, call, self.model.package.manifest) as photo:
-            return await self._line.wait(photo, call, self._pool.wake)
+        with self.meters.photo(call):
+            if len(self._line) >= self._limits.max_waiting:
+                retry_after = timedelta(seconds=self._backlog())
+                raise QueueFull(f"{len(self._line)} photos wait for the model", retry_after)
+            with waiting(pixels, call, self.model.package.manifest) as photo:
+                return await self._line.wait(photo, call, self._pool.wake)
 
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
@@ -84,6 +91,7 @@ class Batcher(Generic[P]):
     def close(self) -> None:
         """Asks for no more of the pool's time."""
         self._pool.detach(self)
+        self.meters.unwatch()
 
     def place(self) -> Place | None:
         """The place of the photo that has waited longest, unless enough batches run."""
@@ -118,9 +126,9 @@ class Batcher(Generic[P]):
         newest = seconds / photos
         self._seconds_per_photo += _SMOOTHING * (newest - self._seconds_per_photo)
 
-    def _retry_after(self) -> timedelta:
-        waiting = len(self._line) * self._seconds_per_photo / self._limits.max_running
-        return timedelta(seconds=waiting)
+    def _backlog(self) -> float:
+        """Seconds that what waits will take."""
+        return len(self._line) * self._seconds_per_photo / self._limits.max_running
 
 
 class _Batch(Generic[P]):
@@ -148,12 +156,13 @@ class _Batch(Generic[P]):
         self._seconds = time.monotonic() - self._began
 
     def finished(self) -> None:
+        waits = [self._began - ticket.since for ticket in self._tickets]
         self._batcher.ended(self._seconds, len(self._tickets))
-        for ticket, result in zip(self._tickets, self._results, strict=True):
+        self._batcher.meters.batch(waits, self._seconds)
+        for ticket, result, waited in zip(self._tickets, self._results, waits, strict=True):
             if isinstance(result, Exception):
                 ticket.fail(ModelFailed("the model could not predict this photo"))
             else:
-                waited = self._began - ticket.since
                 ticket.succeed(Predicted(result, waited, self._seconds, len(self._tickets)))
         self._spans.end(self._results)
 

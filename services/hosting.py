@@ -1,10 +1,11 @@
 """ModelHost: a model from its package to ready, to closed."""
 
 import logging
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
+from chassis import metrics
 from chassis.background import in_background
 from chassis.call import Call
 from chassis.compute import ComputePool
@@ -32,6 +33,9 @@ class ModelSettings(Settings):
     runtime: RuntimeName | None = Field(None, description="Runtime in place of the package's own.")
     max_batch: int = Field(8, ge=1, le=1024, description="Most photos in one batch.")
     max_waiting: int = Field(64, ge=1, le=100_000, description="Photos that may wait; more: shed.")
+    track: Literal["stable", "canary"] = Field(
+        "stable", description="Track of a release that this process serves; metrics carry it."
+    )
 
 
 class Loader(Protocol[P_co]):
@@ -98,7 +102,8 @@ class ModelHost(Generic[P]):
             max_running=self._pool.slots,
         )
         self._choices = Choices(manifest)
-        self._batcher = Batcher(model, self._pool, limits)
+        self._batcher = Batcher(model, self._pool, limits, self._settings.track)
+        self._tell_metrics(model.package)
         logger.info("%s %s from %s serves", manifest.name, manifest.version, model.package.path)
         return True
 
@@ -135,6 +140,12 @@ class ModelHost(Generic[P]):
             model.close()
             raise
         return model
+
+    def _tell_metrics(self, package: Package) -> None:
+        manifest = package.manifest
+        threshold_set = manifest.default_threshold_set if manifest.threshold_sets else ""
+        who = (manifest.name, manifest.version, self._settings.track, manifest.feature)
+        metrics.MODEL.labels(*who, package.digest, self.runtime, threshold_set).set(1)
 
     def _refused(self, reason: str) -> bool:
         logger.error("%s does not become ready: %s", self._settings.model, reason)

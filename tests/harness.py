@@ -96,7 +96,15 @@ def gateway_app(
 def server_settings(**changes: Any) -> ServerSettings:
     """Free ports on the loopback; tests hang models on purpose, so their cores are lent early."""
     return ServerSettings(
-        **{"port": 0, "health_port": 0, "grace": 5, "threads": 2, "lend_after": 0.1} | changes
+        **{
+            "port": 0,
+            "health_port": 0,
+            "metrics_port": 0,
+            "grace": 5,
+            "threads": 2,
+            "lend_after": 0.1,
+        }
+        | changes
     )
 
 

@@ -94,7 +94,11 @@ async def test_a_call_in_flight_is_finished_before_the_app_is_stopped() -> None:
 async def test_the_ports_in_use_are_written_to_a_file(tmp_path: Path) -> None:
     file = tmp_path / "ports.json"
     async with serving(server_settings(ports_file=file), FakeApp()) as ports:
-        assert json.loads(file.read_text()) == {"grpc": ports.grpc, "health": ports.health}
+        assert json.loads(file.read_text()) == {
+            "grpc": ports.grpc,
+            "health": ports.health,
+            "metrics": ports.metrics,
+        }
         assert ports.grpc != ports.health
 
 
@@ -105,7 +109,7 @@ async def test_a_ports_file_that_cannot_be_written_is_said_in_one_line(tmp_path:
             pass
 
 
-@pytest.mark.parametrize("setting", ["port", "health_port"])
+@pytest.mark.parametrize("setting", ["port", "health_port", "metrics_port"])
 async def test_a_port_that_is_taken_is_said_in_one_line(setting: str) -> None:
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
@@ -114,7 +118,7 @@ async def test_a_port_that_is_taken_is_said_in_one_line(setting: str) -> None:
                 pass
 
 
-@pytest.mark.parametrize("setting", ["port", "health_port"])
+@pytest.mark.parametrize("setting", ["port", "health_port", "metrics_port"])
 async def test_two_servers_never_share_a_port(setting: str) -> None:
     async with serving(server_settings(), FakeApp()) as ports:
         port = ports.grpc if setting == "port" else ports.health

@@ -111,7 +111,13 @@ class Child:
 async def child(tmp_path: Path, *command: str, **settings: Any) -> AsyncIterator[Child]:
     """The child within the block, killed if it is still there after it."""
     ports_file = tmp_path / "ports.json"
-    own = {"PORT": 0, "HEALTH_PORT": 0, "PORTS_FILE": ports_file, "GRACE": GRACE_SECONDS} | settings
+    own = {
+        "PORT": 0,
+        "HEALTH_PORT": 0,
+        "METRICS_PORT": 0,
+        "PORTS_FILE": ports_file,
+        "GRACE": GRACE_SECONDS,
+    } | settings
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *command),
         cwd=ROOT,

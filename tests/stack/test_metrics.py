@@ -1,0 +1,170 @@
+"""What Prometheus reads: GET /metrics of real servers, before and after calls."""
+
+import asyncio
+import threading
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from chassis.server import App, Ports, serving
+from tests.fakes import FakeModel
+from tests.harness import LOOPBACK, a_photo, gateway_app, model_app, ready, server_settings
+from trilens.v1 import analysis_pb2, analysis_pb2_grpc, detector_pb2, detector_pb2_grpc
+
+DETECT = "/trilens.v1.DetectorService/DetectObjects"
+ANALYZE = "/trilens.v1.ImageAnalysisService/AnalyzeImage"
+OBJECTS = {"model": "objects", "version": "1.2.3", "track": "stable"}
+
+
+class Page:
+    """The samples of a server's /metrics."""
+
+    def __init__(self, text: str) -> None:
+        self._values = {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def value(self, metric: str, labels: Mapping[str, str] | None = None, **more: str) -> float:
+        """0 for a sample that is not there."""
+        key = tuple(sorted({**(labels or {}), **more}.items()))
+        return self._values.get((metric, key), 0.0)
+
+
+async def page(ports: Ports) -> Page:
+    url = f"http://{LOOPBACK}:{ports.metrics}/metrics"
+    answer = await asyncio.to_thread(urllib.request.urlopen, url, timeout=10)
+    return Page(answer.read().decode())
+
+
+@asynccontextmanager
+async def server(app: App) -> AsyncIterator[tuple[Ports, grpc.aio.Channel]]:
+    async with (
+        serving(server_settings(), app) as ports,
+        grpc.aio.insecure_channel(f"{LOOPBACK}:{ports.grpc}") as channel,
+    ):
+        await ready(channel)
+        yield ports, channel
+
+
+async def detect(channel: grpc.aio.Channel, seconds: float = 10) -> None:
+    request = detector_pb2.DetectObjectsRequest(image=a_photo())
+    await detector_pb2_grpc.DetectorServiceStub(channel).DetectObjects(request, timeout=seconds)
+
+
+async def test_a_photo_is_counted_with_its_wait_its_batch_and_its_code() -> None:
+    async with server(model_app(FakeModel())) as (ports, channel):
+        before = await page(ports)
+        await detect(channel)
+        after = await page(ports)
+
+    def more(metric: str, labels: Mapping[str, str] | None = None, **rest: str) -> float:
+        return after.value(metric, labels, **rest) - before.value(metric, labels, **rest)
+
+    assert more("trilens_predictions_total", OBJECTS, outcome="ok") == 1
+    assert more("trilens_queue_seconds_count", OBJECTS) == 1
+    assert more("trilens_infer_seconds_count", OBJECTS) == 1
+    assert more("trilens_batch_size_sum", OBJECTS) == 1
+    assert more("trilens_rpc_seconds_count", method=DETECT, code="OK") == 1
+    assert more("trilens_stage_seconds_count", stage="decode") == 1
+    assert after.value("trilens_in_flight", OBJECTS) == 0
+    assert after.value("trilens_ready") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "outcome", "code"),
+    [
+        (FakeModel(broken=RuntimeError("broken")), 10, "failed", "INTERNAL"),
+        (FakeModel(gate=threading.Event()), 3, "late", "DEADLINE_EXCEEDED"),
+    ],
+    ids=["failed", "late"],
+)
+async def test_photos_without_an_answer_are_counted_by_why(
+    model: FakeModel, seconds: float, outcome: str, code: str
+) -> None:
+    async with server(model_app(model)) as (ports, channel):
+        before = await page(ports)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await detect(channel, seconds)
+        for _ in range(100):  # the caller may know before the server has ended the call
+            after = await page(ports)
+            if after.value("trilens_rpc_in_flight", method=DETECT) == 0:
+                break
+        release(model)
+
+    name = "trilens_predictions_total"
+    assert after.value(name, OBJECTS, outcome=outcome) == 1 + before.value(
+        name, OBJECTS, outcome=outcome
+    )
+    codes = "trilens_rpc_seconds_count"
+    assert after.value(codes, method=DETECT, code=code) == 1 + before.value(
+        codes, method=DETECT, code=code
+    )
+
+
+async def test_the_line_and_what_it_will_take_are_told_while_the_model_is_busy() -> None:
+    gate = threading.Event()
+    model = FakeModel(gate=gate)
+    async with server(model_app(model, slots=1)) as (ports, channel):
+        first = asyncio.create_task(detect(channel))
+        await asyncio.to_thread(model.began.wait, 10)
+        others = [asyncio.create_task(detect(channel)) for _ in range(3)]
+        async with asyncio.timeout(10):
+            busy = await page(ports)
+            while busy.value("trilens_queue_depth", OBJECTS) < 3:
+                busy = await page(ports)
+        gate.set()
+        await asyncio.gather(first, *others)
+        idle = await page(ports)
+
+    assert busy.value("trilens_queue_backlog_seconds", OBJECTS) > 0
+    assert busy.value("trilens_in_flight", OBJECTS) == 4
+    assert busy.value("trilens_rpc_in_flight", method=DETECT) == 4
+    assert idle.value("trilens_queue_depth", OBJECTS) == 0
+    assert idle.value("trilens_queue_backlog_seconds", OBJECTS) == 0
+
+
+async def test_the_gateway_counts_outcomes_by_feature_and_how_complete_answers_are() -> None:
+    broken = FakeModel("caption", broken=RuntimeError("broken"))
+    app = gateway_app({"detection": FakeModel(), "caption": broken})
+    async with server(app) as (ports, channel):
+        before = await page(ports)
+        front = analysis_pb2_grpc.ImageAnalysisServiceStub(channel)
+        await front.AnalyzeImage(analysis_pb2.AnalyzeImageRequest(image=a_photo()), timeout=10)
+        both = [analysis_pb2.FeatureRequest(feature="captions", required=True)]
+        request = analysis_pb2.AnalyzeImageRequest(image=a_photo(), features=both)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await front.AnalyzeImage(request, timeout=10)
+        after = await page(ports)
+
+    def more(metric: str, **labels: str) -> float:
+        return after.value(metric, **labels) - before.value(metric, **labels)
+
+    seconds = "trilens_feature_seconds_count"
+    assert more(seconds, feature="objects", version="1.2.3", lane="stable", outcome="ok") == 1
+    assert more(seconds, feature="captions", version="", lane="stable", outcome="failed") == 2
+    assert more("trilens_answers_total", completeness="partial", lane="stable") == 1
+    assert more("trilens_answers_total", completeness="failed", lane="stable") == 1
+    assert more("trilens_rpc_seconds_count", method=ANALYZE, code="OK") == 1
+
+
+async def test_nothing_a_caller_sends_becomes_a_label() -> None:
+    async with server(model_app(FakeModel())) as (ports, channel):
+        made_up = channel.unary_unary("/trilens.v1.DetectorService/MadeUp8421")
+        with pytest.raises(grpc.aio.AioRpcError):
+            await made_up(b"", timeout=10)
+        url = f"http://{LOOPBACK}:{ports.metrics}/metrics"
+        text = (await asyncio.to_thread(urllib.request.urlopen, url, timeout=10)).read()
+
+    assert b"MadeUp8421" not in text
+
+
+def release(model: FakeModel) -> None:
+    """Lets a model that waits go on, so that its thread ends."""
+    if model._gate is not None:
+        model._gate.set()
