@@ -56,18 +56,18 @@ def matches(
     )
 
 
-def average_precision(found: Matches, times: Floats) -> float:
-    """Mean over the overlaps of the label's AP; NaN if no true box was drawn."""
+def average_precisions(found: Matches, times: Floats) -> Floats:
+    """The label's AP at each overlap; NaN if no true box was drawn."""
     count = float(times @ found.drawn)
     if not count:
-        return float("nan")
+        return np.full(len(found.hits), np.nan)
     weights = times[found.photos]
     seen = np.maximum(np.cumsum(weights), 1e-12)
     right = np.cumsum(found.hits * weights, axis=1)
     envelope = np.maximum.accumulate((right / seen)[:, ::-1], axis=1)[:, ::-1]
     padded = np.pad(envelope, ((0, 0), (0, 1)))
     places = [np.searchsorted(recall, _RECALLS) for recall in right / count]
-    return float(np.mean([row[at].mean() for row, at in zip(padded, places, strict=True)]))
+    return np.array([row[at].mean() for row, at in zip(padded, places, strict=True)])
 
 
 def mean_average_precision(
@@ -78,7 +78,7 @@ def mean_average_precision(
     found = [matches(predicted, true, label, overlaps) for label in present]
 
     def measure(times: Floats) -> float:
-        return float(np.nanmean([average_precision(one, times) for one in found]))
+        return float(np.nanmean([average_precisions(one, times).mean() for one in found]))
 
     return measure
 
@@ -88,4 +88,4 @@ def label_average_precision(
 ) -> Callable[[Floats], float]:
     """One label's AP50, or its AP for all ten overlaps."""
     found = matches(predicted, true, label, overlaps)
-    return lambda times: average_precision(found, times)
+    return lambda times: float(average_precisions(found, times).mean())

@@ -71,7 +71,16 @@ def photos(folder: Path, split: str) -> Iterator[TruePhoto]:
         for name in sorted(name for name in names if name.startswith("images/")):
             drawn = f"labels/{PurePosixPath(name).stem}.txt"
             lines = archive.read(drawn).decode() if drawn in names else ""
-            yield TruePhoto(name, archive.read(name), _truth(lines))
+            yield TruePhoto(name, archive.read(name), boxes_of(lines))
+
+
+def boxes_of(lines: str) -> Boxes:
+    """True boxes as YOLO's label files hold them: label, centre x, centre y, width, height."""
+    rows = list(csv.reader(io.StringIO(lines), delimiter=" "))
+    drawn = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    centres, halves = drawn[:, 1:3], drawn[:, 3:5] / 2
+    edges = np.concatenate((centres - halves, centres + halves), axis=1).clip(0, 1)
+    return Boxes(edges, drawn[:, 0].astype(np.intp), np.ones(len(drawn)))
 
 
 def quality(predicted: Sequence[Boxes], true: Sequence[Boxes]) -> Quality:
@@ -147,11 +156,3 @@ def _area(recall: Floats, precision: Floats) -> float:
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     places = np.searchsorted(recall, _RECALLS, side="left")
     return float(np.append(envelope, 0.0)[places].mean())
-
-
-def _truth(lines: str) -> Boxes:
-    rows = list(csv.reader(io.StringIO(lines), delimiter=" "))
-    drawn = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    centres, halves = drawn[:, 1:3], drawn[:, 3:5] / 2
-    edges = np.concatenate((centres - halves, centres + halves), axis=1).clip(0, 1)
-    return Boxes(edges, drawn[:, 0].astype(np.intp), np.ones(len(drawn)))

@@ -1,0 +1,117 @@
+"""What a new version changes, in Markdown, from its comparison with the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.manifest import Manifest
+from services.packages import Package
+from services.thresholds import Band
+from training.comparison import Comparison
+from training.tables import table
+
+_MOST_THRESHOLDS = 12  # labels whose thresholds are worth a line each
+
+
+def summary(old: Package, new: Package, found: Comparison) -> str:
+    """The figures side by side and the answers that differ, for a terminal and for notes."""
+    before, after = _name(old, new)
+    return "\n".join(
+        (
+            f"{found.count:,} {found.unit} of {found.dataset} ({found.split}), both packages as "
+            "they are served; differences with their 95 % intervals (paired bootstrap).\n",
+            table(
+                ("figure", before, after, "difference", "better in", ""),
+                (
+                    (
+                        one.figure.name,
+                        f"{one.old:.3f}",
+                        f"{one.new:.3f}",
+                        one.difference.text(),
+                        f"{one.better:.0%}",
+                        one.verdict,
+                    )
+                    for one in found.figures
+                ),
+            ),
+            "\nAnswers that differ: "
+            + ", ".join(f"{share:.1%} of {what}" for what, share in found.disagreement.items())
+            + ".",
+        )
+    )
+
+
+def release_notes(old: Package, new: Package, found: Comparison) -> str:
+    """A section for the new version: what is better and worse, and whatever else changed."""
+    manifest = new.manifest
+    return "\n".join(
+        (
+            f"# {manifest.name} {manifest.version}\n",
+            f"{manifest.summary} Compared with {old.manifest.name} {old.manifest.version}:\n",
+            *(f"- {line}" for line in _changes(old, new, found)),
+            f"\n{summary(old, new, found)}",
+            f"\nMade by `{manifest.provenance.command}`; compared by "
+            f"`python -m training.compare {old.path} {new.path}`.\n",
+        )
+    )
+
+
+def _changes(old: Package, new: Package, found: Comparison) -> Iterator[str]:
+    for verdict in ("better", "worse", "no clear difference"):
+        if names := [one.figure.name for one in found.figures if one.verdict == verdict]:
+            yield f"**{verdict.capitalize()}:** {', '.join(names)}."
+    yield from _labels(old.manifest, new.manifest)
+    yield from _thresholds(old.manifest, new.manifest)
+    before, after = (_megabytes(package) for package in (old, new))
+    yield f"**Size** of its networks: {before:.1f} MB, now {after:.1f} MB."
+    if old.manifest.license == new.manifest.license:
+        yield f"**Terms** are the same: {new.manifest.license.id}."
+    else:
+        yield f"**Terms changed** to {new.manifest.license.id}: {new.manifest.license.text}"
+
+
+def _labels(old: Manifest, new: Manifest) -> Iterator[str]:
+    before, after = ({label.id for label in one.labels} for one in (old, new))
+    if gone := sorted(before - after):
+        yield f"**Labels gone:** {', '.join(gone)}."
+    if added := sorted(after - before):
+        yield f"**New labels:** {', '.join(added)}."
+
+
+def _thresholds(old: Manifest, new: Manifest) -> Iterator[str]:
+    before, after = old.bands(), new.bands()
+    changed = [label for label in after if label in before and _moved(before[label], after[label])]
+    if not changed:
+        return
+    yield (
+        f"**Thresholds** are now those of {new.default_threshold_set} "
+        f"(were {old.default_threshold_set}): "
+        + ", ".join(f"{name} {_edges(after[name])}" for name in changed[:_MOST_THRESHOLDS])
+        + (
+            f" and {len(changed) - _MOST_THRESHOLDS} more"
+            if len(changed) > _MOST_THRESHOLDS
+            else ""
+        )
+        + "."
+    )
+
+
+def _moved(old: Band, new: Band) -> bool:
+    return (old.present, old.absent) != (new.present, new.absent)
+
+
+def _edges(band: Band) -> str:
+    present = "never present" if band.present is None else f"present from {band.present:g}"
+    return present if band.present == band.absent else f"{present}, absent below {band.absent:g}"
+
+
+def _megabytes(package: Package) -> float:
+    return sum(one.bytes for one in package.manifest.artifacts.values()) / 1e6
+
+
+def _name(old: Package, new: Package) -> tuple[str, str]:
+    """Versions where the name is the same, else names too."""
+    one, other = old.manifest, new.manifest
+    if one.name == other.name and one.version != other.version:
+        return one.version, other.version
+    return f"{one.name} {one.version}", f"{other.name} {other.version}"

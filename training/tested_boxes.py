@@ -1,0 +1,132 @@
+"""Detectors, tested on photos with boxes that people drew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from chassis.images import ImageLimits, decode
+from services.detector.model import Detection, Detections, load
+from services.packages import Package
+from services.thresholds import Band
+from training import agreement, coco
+from training.bootstrap import Floats
+from training.bootstrap_boxes import Matches, average_precisions, matches
+from training.tested import Figure, Tested
+
+BOTH: Final = "val+test"  # the two splits together: few photos have boxes drawn by people
+_FEWEST_BOXES: Final = 10  # of a label, for a figure of its own
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPhotos:
+    """Photos, and the labels by the numbers that their boxes have."""
+
+    dataset: str
+    split: str
+    photos: tuple[coco.TruePhoto, ...]
+    label_ids: tuple[str, ...]
+
+
+def examples(data: Path, split: str) -> DrawnPhotos:
+    """The photos of `val`, `test` or `val+test`."""
+    folder = data / "detection"
+    photos = tuple(photo for part in split.split("+") for photo in coco.photos(folder, part))
+    return DrawnPhotos("COCO 2017 subset", split, photos, _ids(coco.labels(folder)))
+
+
+def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # noqa: ARG001
+    """A folder in YOLO's form: images/, labels/ with a .txt for each, and classes.txt.
+
+    Raises FileNotFoundError for a folder without photos or classes.txt.
+    """
+    pictures = sorted(path for path in (table / "images").glob("*") if path.is_file())
+    if not pictures:
+        raise FileNotFoundError(f"{table / 'images'} holds no photo")
+    drawn = []
+    for path in pictures:
+        file = table / "labels" / f"{path.stem}.txt"
+        lines = file.read_text() if file.is_file() else ""
+        drawn.append(coco.TruePhoto(path.name, path.read_bytes(), coco.boxes_of(lines)))
+    return DrawnPhotos(table.name, "own", tuple(drawn), _ids(coco.labels(table)))
+
+
+def label_ids(examples: DrawnPhotos) -> tuple[str, ...]:
+    """Those that the truth speaks of."""
+    return examples.label_ids
+
+
+def test(package: Package, examples: DrawnPhotos, labels: tuple[str, ...]) -> Tested[Detections]:
+    """Finds boxes of these labels in every photo; figures by label where enough were drawn."""
+    found = _found(package, examples, labels)
+    numbers = {label: examples.label_ids.index(label) for label in labels}
+    predicted = [_boxes(one, numbers) for one in found]
+    true = [photo.truth for photo in examples.photos]
+    by_label = {label: matches(predicted, true, number) for label, number in numbers.items()}
+    counted = {label: one for label, one in by_label.items() if one.drawn.any()}
+    named = [label for label, one in counted.items() if one.drawn.sum() >= _FEWEST_BOXES]
+    bands = package.manifest.bands()
+    return Tested(
+        dataset=examples.dataset,
+        split=examples.split,
+        count=len(true),
+        unit="photos",
+        figures=(Figure("AP50"), Figure("AP"), *(Figure(f"{label} AP50") for label in named)),
+        measures=lambda times: _measured(counted, named, times),
+        scored={label: one.scored() for label, one in by_label.items()},
+        answers=tuple(
+            Detections(tuple(box for box in one.boxes if _given(box, bands))) for one in found
+        ),
+    )
+
+
+def disagreement(old: Tested[Detections], new: Tested[Detections]) -> Mapping[str, float]:
+    """The share of boxes given that only one of them gave (IoU 0.5)."""
+    compared = agreement.of_detections(list(zip(old.answers, new.answers, strict=True)), margin=0)
+    return {"boxes": 1 - compared.same}
+
+
+def _measured(by_label: Mapping[str, Matches], named: Sequence[str], times: Floats) -> Floats:
+    table = {label: average_precisions(one, times) for label, one in by_label.items()}
+    whole = np.array(list(table.values()))
+    known = whole[~np.isnan(whole[:, 0])]
+    return np.array([known[:, 0].mean(), known.mean(), *(table[label][0] for label in named)])
+
+
+def _found(
+    package: Package, examples: DrawnPhotos, labels: tuple[str, ...]
+) -> tuple[Detections, ...]:
+    detector = load(package)
+    found = []
+    try:
+        for photo in examples.photos:
+            pixels = decode(photo.content, detector.max_side, ImageLimits()).pixels
+            (one,) = detector.predict([pixels])
+            if not isinstance(one, Detections):
+                raise one
+            found.append(Detections(tuple(box for box in one.boxes if box.label in labels)))
+    finally:
+        detector.close()
+    return tuple(found)
+
+
+def _boxes(found: Detections, numbers: Mapping[str, int]) -> coco.Boxes:
+    edges = [(b.box.x_min, b.box.y_min, b.box.x_max, b.box.y_max) for b in found.boxes]
+    return coco.Boxes(
+        edges=np.array(edges, np.float64).reshape(-1, 4),
+        labels=np.array([numbers[b.label] for b in found.boxes], np.intp),
+        scores=np.array([b.score for b in found.boxes], np.float64),
+    )
+
+
+def _given(box: Detection, bands: Mapping[str, Band]) -> bool:
+    present = bands[box.label].present
+    return present is not None and box.score >= present
+
+
+def _ids(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.strip().lower().replace(" ", "_") for name in names)
