@@ -11,6 +11,7 @@ SERVE := .venv/made
 DEV := .venv-dev/made
 TRAINING := .venv-training/made
 STUBS := client/trilens/v1/analysis_pb2.py
+DEVICES := local/cluster/v1beta1/device_plugin_pb2.py
 GOOGLE := build/googleapis/google/rpc/status.proto
 PROTOC := .venv-protos/bin/python -m grpc_tools.protoc -I protos -I build/googleapis
 COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
@@ -23,7 +24,7 @@ run test unit test-training bench: export PYTHONDONTWRITEBYTECODE =
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help run test unit test-training check format lint types contract breaking protos lock bench \
-	parity clean train-attributes train-captions train-objects
+	cluster cluster-down parity clean train-attributes train-captions train-objects
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,13 +32,13 @@ help:
 run: $(SERVE) $(STUBS) ## start everything and answer a photo (PROCESSES=1|4 PORT=50051 PHOTO=me.jpg)
 	@.venv/bin/python -m local --processes $(PROCESSES) --port $(PORT) --photo '$(PHOTO)'
 
-test: $(DEV) $(STUBS) ## run the tests on every core (TESTS=tests/gateway: some of them)
+test: $(DEV) $(STUBS) $(DEVICES) ## run the tests on every core (TESTS=tests/gateway: some of them)
 	@.venv-dev/bin/python -m pytest -n auto $(TESTS)
 
-unit: $(DEV) $(STUBS) ## run the tests that start no processes: under a minute
+unit: $(DEV) $(STUBS) $(DEVICES) ## run the tests that start no processes: under a minute
 	@.venv-dev/bin/python -m pytest -n auto -m 'not stack' $(TESTS)
 
-test-training: $(TRAINING) $(STUBS) ## run the tests that need TensorFlow and torch, too; installs 7 GB
+test-training: $(TRAINING) $(STUBS) $(DEVICES) ## run the tests that need TensorFlow and torch, too; installs 7 GB
 	@nice .venv-training/bin/python -m pytest $(TESTS)
 
 check: lint types contract test ## everything that has to pass: format, lint, types, contract, tests
@@ -50,7 +51,7 @@ lint: $(DEV) ## check format and style
 	@.venv-dev/bin/ruff format --check .
 	@.venv-dev/bin/ruff check .
 
-types: $(DEV) $(STUBS) ## check types, strictly
+types: $(DEV) $(STUBS) $(DEVICES) ## check types, strictly
 	@.venv-dev/bin/mypy .
 
 contract: $(DEV) $(GOOGLE) ## lint the contract
@@ -66,6 +67,12 @@ lock: lock-serve lock-dev lock-protos lock-training lock-uv ## resolve packages 
 bench: $(DEV) $(STUBS) ## measure images per second against what this machine can do at most (ARGS=...)
 	@.venv-dev/bin/python -m bench $(ARGS)
 
+cluster: $(DEV) $(DEVICES) ## start a real Kubernetes for tests; builds it once; needs root and Go 1.26
+	@.venv-dev/bin/python -m local.cluster up
+
+cluster-down: $(DEV) $(DEVICES) ## end it, and leave nothing behind
+	@.venv-dev/bin/python -m local.cluster down
+
 parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 7 GB (ARGS=...)
 	@nice .venv-training/bin/python -m training.parity $(ARGS)
 
@@ -77,7 +84,7 @@ train-attributes train-captions train-objects: train-%: $(TRAINING) $(STUBS)
 	@nice .venv-training/bin/python -m training.$* $(or $(STEP),train) $(ARGS)
 
 clean: ## remove whatever was made here: environments, stubs, build folders, caches
-	@rm -rf .venv .venv-dev .venv-protos .venv-training build client/trilens/v1
+	@rm -rf .venv .venv-dev .venv-protos .venv-training build client/trilens/v1 local/cluster/v1beta1/*_pb2*
 	@rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -102,6 +109,10 @@ $(GOOGLE): .venv-protos/made
 $(STUBS): $(wildcard protos/trilens/v1/*.proto) $(GOOGLE)
 	@rm -rf client/trilens/v1
 	@$(PROTOC) --python_out=client --pyi_out=client --grpc_python_out=client $(filter protos/%,$^)
+
+$(DEVICES): $(DEVICES:_pb2.py=.proto) .venv-protos/made
+	@.venv-protos/bin/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. \
+		--grpc_python_out=. $<
 
 lock-serve: SOURCES = pyproject.toml
 lock-dev: SOURCES = pyproject.toml --group dev --constraints requirements/serve.txt

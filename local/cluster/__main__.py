@@ -1,0 +1,97 @@
+"""`python -m local.cluster`: a real Kubernetes on this machine, for tests."""
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+
+from local.cluster import cluster, control, gpus, images
+from local.cluster.alone import alone
+from local.cluster.build import build
+from local.cluster.needs import Unmet, check_machine
+from local.cluster.place import Living, Place
+from local.cluster.programs import CORE, EXTRAS
+
+
+def main() -> int:
+    """Does what the command line says; 0 if it could."""
+    options = _options()
+    try:
+        _do(options, Place(options.name))
+    except (Unmet, cluster.Failed, images.NotLoaded) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _do(options: argparse.Namespace, place: Place) -> None:
+    begun = time.monotonic()
+    match options.command:
+        case "build":
+            build(CORE + EXTRAS if options.all else CORE)
+        case "up":
+            check_machine()
+            build(CORE)
+            with alone(f"cluster {place.name}"):
+                cluster.up(place)
+            print(f"cluster {place.name} is ready after {time.monotonic() - begun:.1f} s")
+            print("  python -m local.cluster run kubectl get nodes")
+        case "down":
+            with alone(f"cluster {place.name}"):
+                cluster.down(place)
+            print(f"cluster {place.name} is gone after {time.monotonic() - begun:.1f} s")
+        case "run":
+            cluster.run(place, options.words)
+        case "load":
+            images.load(_living(place), options.file)
+        case "gpu":
+            _living(place)
+            gpus.set_health(place.gpus, options.gpu, options.health)
+        case _:
+            _control(options, place)
+
+
+def _control(options: argparse.Namespace, place: Place) -> None:
+    _living(place)
+    verb = {"status": "tell", "stop": "stop", "start": "start"}.get(options.command, "signal")
+    words = {"part": options.part} if options.command != "status" else {}
+    if verb == "signal":
+        words["number"] = signal.Signals[f"SIG{options.signal}"]
+    for name, state in control.ask(place, verb, **words).items():
+        print(f"{name:24} {state}")
+
+
+def _living(place: Place) -> Living:
+    living = Living.read(place)
+    if living is None:
+        raise cluster.Failed(f"there is no cluster {place.name}: make cluster")
+    return living
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.cluster", description=__doc__)
+    parser.add_argument("--name", default="trilens", help="one of several clusters")
+    commands = parser.add_subparsers(dest="command", required=True)
+    building = commands.add_parser("build", help="build the programs that are not built yet")
+    building.add_argument("--all", action="store_true", help="kwok, metrics-server and KEDA, too")
+    commands.add_parser("up", help="start the cluster and wait until it takes pods")
+    commands.add_parser("down", help="end it, and leave nothing behind")
+    commands.add_parser("status", help="what each of its programs does")
+    running = commands.add_parser("run", help="run a command in its network: kubectl, helm, ...")
+    running.add_argument("words", nargs=argparse.REMAINDER)
+    loading = commands.add_parser("load", help="load the images of an OCI archive")
+    loading.add_argument("file", type=Path)
+    gpu = commands.add_parser("gpu", help="take a simulated GPU away, or bring it back")
+    gpu.add_argument("gpu", choices=[f"gpu-{number}" for number in range(gpus.COUNT)])
+    gpu.add_argument("health", choices=(gpus.HEALTHY, gpus.LOST))
+    for verb, meaning in (("stop", "end one program"), ("start", "start it again")):
+        commands.add_parser(verb, help=meaning).add_argument("part")
+    sending = commands.add_parser("signal", help="send a program a signal, such as STOP or CONT")
+    sending.add_argument("part")
+    sending.add_argument("signal")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Needs: what the machine has to have, each told with what to do about it, all at once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from local.cluster.programs import Group
+
+# A command, or a file, and the Debian package that brings it.
+_PACKAGES: Final = {
+    "runc": "runc",
+    "iptables-restore": "iptables",
+    "conntrack": "conntrack",
+    "nsenter": "util-linux",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+}
+_FOR_IMAGES: Final = {"buildah": "buildah", "debootstrap": "debootstrap"}
+
+
+class Unmet(Exception):
+    """The machine lacks something; the text says what, and what to do."""
+
+
+def check_machine() -> None:
+    """Raises Unmet where no cluster can be started."""
+    problems = list(_problems())
+    if problems:
+        raise Unmet("a cluster cannot be started here:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+def check_images() -> None:
+    """Raises Unmet where no image can be built."""
+    packages = _lacking(_FOR_IMAGES)
+    if packages:
+        raise Unmet(f"images cannot be built here: {_install(packages)}")
+
+
+def check_go(groups: Iterable[Group]) -> None:
+    """Raises Unmet unless the Go here can build all of these."""
+    go = shutil.which("go")
+    if go is None:
+        raise Unmet("the cluster's programs are built with Go, which is not on PATH: " + _GO)
+    for group in sorted(groups, key=lambda group: group.name):
+        told = subprocess.run(
+            (go, "version"), cwd=group.folder, capture_output=True, text=True, check=False
+        )
+        if told.returncode != 0:
+            raise Unmet(f"{told.stderr.strip()}\n{_GO}")
+
+
+_GO: Final = "https://go.dev/dl has the newest"
+
+
+def _problems() -> Iterator[str]:
+    if sys.platform != "linux":
+        yield f"it needs Linux; this is {sys.platform}"
+        return
+    if os.geteuid() != 0:
+        yield "it needs root, for namespaces, mounts and cgroups: sudo make cluster"
+    packages = _lacking(_PACKAGES)
+    if packages:
+        yield _install(packages)
+    if not Path("/sys/fs/cgroup").is_mount():
+        yield "/sys/fs/cgroup is not mounted"
+
+
+def _lacking(needed: dict[str, str]) -> list[str]:
+    return [package for name, package in needed.items() if shutil.which(name) is None]
+
+
+def _install(packages: list[str]) -> str:
+    return f"apt-get install --no-install-recommends {' '.join(sorted(packages))}"

@@ -1,0 +1,1 @@
+"""The kubelet's protocol for device plugins; the stubs come from `make protos`."""
