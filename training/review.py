@@ -1,0 +1,202 @@
+"""Reviews the smiling labels: sheets for a reviewer who knows nothing, then the reviewed labels.
+
+    python -m training.review scores models/attributes/1.0.0 --split test > scores.csv
+    python -m training.review sheets --scores scores.csv --split test --round test-1 --random 200
+        ... the reviewer writes build/review/test-1/judgements.csv: index,judgement ...
+    python -m training.review again --split test --rounds test-1 --round test-again
+        ... and again ...
+    python -m training.review apply --split test --rounds test-1,test-again --scores scores.csv
+
+A scores file has the columns `file` and one per network, the calibrated probability of a smile.
+Judgements are smiling, neutral or unclear. Pictures stay below `--output`; what the repository
+keeps is training/labels/: names, judgements and reasons.
+"""
+
+import csv
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+import cv2
+
+from training.faces_data import LABELS, UNKNOWN, Faces, read_faces
+from training.faces_reviewed import Review, read_reviews, write_reviews
+from training.options import data_option
+from training.review_records import InvalidReview, Round, disputed, joined, read_scores
+from training.review_selection import Selected, disagreements, select, select_again
+from training.review_sheets import sheets
+from training.review_summary import summary
+
+_SMILING: Final = LABELS.index("smiling")
+
+_data = data_option("faces/")
+_work = click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/attributes"),
+    show_default=True,
+    help="Folder for decoded faces.",
+)
+_output = click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/review"),
+    show_default=True,
+    help="Folder of sheets, judgements and keys.",
+)
+_split = click.option("--split", default="test", show_default=True)
+_round = click.option("--round", "name", required=True, help="Name of the new set of sheets.")
+_rounds = click.option(
+    "--rounds", default="", help="Names of judged sets, in the order judged, with commas."
+)
+_scores = click.option(
+    "--scores",
+    "paths",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    multiple=True,
+    required=True,
+    help="Scores of one or more networks.",
+)
+_seed = click.option("--seed", default=1, show_default=True)
+
+
+@click.group()
+def main() -> None:
+    """Reviews the smiling labels of a split."""
+    cv2.setNumThreads(1)
+
+
+@main.command("scores")
+@_data
+@_work
+@_split
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+def scores_command(data: Path, work: Path, split: str, folder: Path) -> None:
+    """Prints a package's scores as CSV: file, probability of a smile."""
+    from services.classifier.model import load
+    from services.packages import open_package
+    from training.faces_measure import crop_logits
+
+    faces = read_faces(data, split, work)
+    classifier = load(open_package(folder))
+    scores = classifier.probabilities(crop_logits(classifier, faces))[:, _SMILING]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("file", folder.name))
+    writer.writerows((n, f"{score:.6f}") for n, score in zip(faces.names, scores, strict=True))
+
+
+@main.command("sheets")
+@_data
+@_work
+@_split
+@_output
+@_round
+@_rounds
+@_seed
+@_scores
+@click.option("--random", "chance", default=0, show_default=True, help="Faces drawn from all.")
+@click.option("--fillers", default=0, show_default=True, help="Faces drawn from the agreed ones.")
+def sheets_command(
+    data: Path,
+    work: Path,
+    split: str,
+    output: Path,
+    name: str,
+    rounds: str,
+    seed: int,
+    paths: Sequence[Path],
+    chance: int,
+    fillers: int,
+) -> None:
+    """Draws sheets of all disagreements not looked at yet, and others among them."""
+    faces = read_faces(data, split, work)
+    seen = {review.file for review in joined(_named(rounds, output))}
+    selected = select(
+        _labels(faces), read_scores(paths), chance=chance, fillers=fillers, seed=seed, seen=seen
+    )
+    _draw(faces, selected, Round.named(name, output))
+
+
+@main.command("again")
+@_data
+@_work
+@_split
+@_output
+@_round
+@_rounds
+@_seed
+def again_command(
+    data: Path, work: Path, split: str, output: Path, name: str, rounds: str, seed: int
+) -> None:
+    """Draws sheets of the corrected faces, and as many confirmed ones, for a second look."""
+    faces = read_faces(data, split, work)
+    labels = _labels(faces)
+    told = [r for r in joined(_named(rounds, output)) if r.smiles is not None and not r.second]
+    corrected = [review.file for review in told if review.smiles != labels[review.file]]
+    confirmed = [review.file for review in told if review.smiles == labels[review.file]]
+    _draw(faces, select_again(corrected, confirmed, seed), Round.named(name, output))
+
+
+@main.command("apply")
+@_data
+@_work
+@_split
+@_output
+@_rounds
+@_scores
+def apply_command(
+    data: Path, work: Path, split: str, output: Path, rounds: str, paths: Sequence[Path]
+) -> None:
+    """Writes the reviewed labels, and says how they compare with those the data came with.
+
+    Disagreements of networks that were trained after the sheets were drawn are noted, too.
+    """
+    labels = _labels(read_faces(data, split, work))
+    wrong = disagreements(labels, read_scores(paths))
+    reviews = disputed(joined(_named(rounds, output)), wrong)
+    click.echo(f"wrote {write_reviews(reviews, split)}")
+    click.echo(f"disagreements: {len(wrong)}, of them not looked at: {_unseen(wrong, reviews)}")
+    click.echo(summary(reviews, labels))
+
+
+@main.command("summary")
+@_data
+@_work
+@_split
+def summary_command(data: Path, work: Path, split: str) -> None:
+    """Says how the reviewed labels compare with those the data came with."""
+    click.echo(summary(read_reviews(split), _labels(read_faces(data, split, work))))
+
+
+def _unseen(wrong: Collection[str], reviews: Sequence[Review]) -> int:
+    return len(set(wrong) - {review.file for review in reviews})
+
+
+def _draw(faces: Faces, selected: Sequence[Selected], drawn: Round) -> None:
+    """Sheets for the reviewer, the key elsewhere; says only how many faces there are."""
+    places = {name: place for place, name in enumerate(faces.names)}
+    drawn.folder.mkdir(parents=True, exist_ok=True)
+    drawn.write_key(selected)
+    pictures = sheets([faces.images[places[one.file]] for one in selected])
+    for number, picture in enumerate(pictures, 1):
+        path = drawn.folder / f"{number:02}.png"
+        cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    click.echo(f"{len(selected)} faces on {len(pictures)} sheets in {drawn.folder}")
+
+
+def _labels(faces: Faces) -> dict[str, bool]:
+    told = zip(faces.names, faces.labels[:, _SMILING], strict=True)
+    return {name: bool(label) for name, label in told if label != UNKNOWN}
+
+
+def _named(rounds: str, output: Path) -> list[Round]:
+    return [Round.named(name, output) for name in rounds.split(",") if name]
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InvalidReview as problem:
+        sys.exit(str(problem))
