@@ -33,11 +33,10 @@ def _captions(outcome: pb.FeatureOutcome, wanted: str) -> str:
     return "" if said == wanted else f"caption {said!r}, not {wanted!r}"
 
 
-def _objects(outcome: pb.FeatureOutcome, wanted: tuple[tuple[str, float], ...]) -> str:
+def _objects(outcome: pb.FeatureOutcome, wanted: tuple[tuple[str, float, float], ...]) -> str:
     found = [(one.label, one.score) for one in outcome.detection.objects]
     # An object at the edge of its threshold may be there or not.
-    edge = min((one.threshold for one in outcome.detection.objects), default=0.0) + _TOLERANCE
-    sure = [one for one in wanted if one[1] > edge]
+    sure = [(label, score) for label, score, threshold in wanted if score > threshold + _TOLERANCE]
     if all(any(_same(one, other) for other in found) for one in sure):
         return ""
     return f"objects {found}, not {wanted}"

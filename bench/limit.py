@@ -33,7 +33,7 @@ class Shape:
 class Answer:
     """What the pipelines say about a photo."""
 
-    objects: tuple[tuple[str, float], ...]
+    objects: tuple[tuple[str, float, float], ...]  # label, score, threshold
     caption: str
     faces: tuple[dict[str, float], ...]
 

@@ -86,6 +86,12 @@ class Package:
             scaled = np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
         return scaled
 
+    def calibrated(self, label: str, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities of a label, by its own fit or by the one for the rest."""
+        fits = self.manifest["calibration"]
+        fit = fits.get(label) or fits.get("*") or {"scale": 1.0, "offset": 0.0}
+        return np.asarray(1 / (1 + np.exp(-logits * fit["scale"] - fit["offset"])), np.float64)
+
 
 def overlap(edges: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union of one box with many."""
@@ -95,9 +101,7 @@ def overlap(edges: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[n
     return np.asarray(area / (sizes - area), np.float32)
 
 
-def best_apart(
-    edges: NDArray[np.float32], scores: NDArray[np.float32], most_overlap: float
-) -> list[int]:
+def best_apart(edges: NDArray[np.float32], scores: NDArray[Any], most_overlap: float) -> list[int]:
     """Greedy suppression: places of the boxes to keep, best first."""
     order = np.argsort(-scores, kind="stable")
     kept = []
@@ -111,8 +115,8 @@ def best_apart(
 class Objects(Package):
     """Letterbox, YOLO, suppression per label."""
 
-    def __call__(self, photo: Photo) -> list[tuple[str, float]]:
-        """Labels and scores at or above the default threshold, best first."""
+    def __call__(self, photo: Photo) -> list[tuple[str, float, float]]:
+        """Labels with scores at or above their default thresholds, which come last; best first."""
         side = self.manifest["preprocessing"]["width"]
         scale = side / max(photo.shape[:2])
         width, height = (
@@ -129,11 +133,13 @@ class Objects(Package):
         labels = [label["id"] for label in self.manifest["labels"]]
         bands = self.manifest["threshold_sets"][self.manifest["default_threshold_set"]]["labels"]
         found = []
-        for label, scores in zip(labels, raw[0, 4:], strict=True):
+        for label, rough in zip(labels, raw[0, 4:], strict=True):
             threshold = bands.get(label, bands.get("*"))["present"]
             if threshold is None:
                 continue
-            (sure,) = np.nonzero(scores >= threshold)
+            scores = self.calibrated(label, np.log(rough) - np.log1p(-rough))
+            floor = self.parameters.get("floor", 0.01)
+            (sure,) = np.nonzero((scores >= threshold) & (rough >= floor))
             if not len(sure):
                 continue
             boxes = raw[0, :4, sure]
@@ -141,7 +147,7 @@ class Objects(Package):
                 [boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1
             )
             kept = best_apart(edges, scores[sure], float(self.parameters.get("overlap", 0.6)))
-            found += [(label, float(scores[sure[place]])) for place in kept]
+            found += [(label, float(scores[sure[place]]), threshold) for place in kept]
         return sorted(found, key=lambda one: -one[1])
 
 
@@ -205,11 +211,13 @@ class Attributes(Package):
             return []
         (logits,) = self.nets["attributes"]({"images": self.planes(np.stack(crops))}).values()
         labels = [label["id"] for label in self.manifest["labels"]]
-        platt = [self.manifest["calibration"].get(label, {}) for label in labels]
-        scale = np.array([fit.get("scale", 1.0) for fit in platt])
-        offset = np.array([fit.get("offset", 0.0) for fit in platt])
-        scores = 1 / (1 + np.exp(-logits * scale - offset))
-        return [dict(zip(labels, row.tolist(), strict=True)) for row in scores]
+        return [
+            {
+                name: float(self.calibrated(name, logit))
+                for name, logit in zip(labels, row, strict=True)
+            }
+            for row in logits
+        ]
 
     def _faces(self, photo: Photo) -> list[NDArray[np.float32]]:
         """Landmarks (5, 2) of each face, the surest first."""

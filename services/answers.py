@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from services.batcher import Predicted
-from services.manifest import Task
+from services.manifest import Manifest, Task
 from services.model import Box
 from services.packages import Package
-from trilens.v1 import image_pb2, model_pb2
+from services.thresholds import Band, Policy, Reached, ThresholdSet
+from trilens.v1 import decision_pb2, image_pb2, model_pb2
 
 R = TypeVar("R")
 
@@ -53,18 +54,12 @@ def model_ref(package: Package, threshold_set: str = "") -> model_pb2.ModelRef:
 def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
     """The package as GetModel tells of it."""
     manifest = package.manifest
-    bands = manifest.bands()
     return model_pb2.Model(
         ref=model_ref(package),
         feature=manifest.feature,
         task=_TASKS[manifest.task],
         summary=manifest.summary,
-        labels=[
-            model_pb2.LabelDescription(
-                id=one.id, name=one.name, threshold=bands[one.id].present or 0.0
-            )
-            for one in manifest.labels
-        ],
+        labels=_labels(manifest),
         license=model_pb2.License(
             id=manifest.license.id,
             text=manifest.license.text,
@@ -82,10 +77,64 @@ def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
         ],
         max_side=max_side,
         runtime=runtime,
-        threshold_sets=sorted(manifest.threshold_sets),
+        threshold_sets=[_set(*named) for named in sorted(manifest.threshold_sets.items())],
     )
 
 
 def box_message(box: Box) -> image_pb2.BoundingBox:
     """A box as the contract holds it."""
     return image_pb2.BoundingBox(x_min=box.x_min, y_min=box.y_min, x_max=box.x_max, y_max=box.y_max)
+
+
+def _labels(manifest: Manifest) -> list[model_pb2.LabelDescription]:
+    bands = manifest.bands()
+    return [
+        model_pb2.LabelDescription(
+            id=one.id,
+            name=one.name,
+            present_from=bands[one.id].present,
+            absent_below=bands[one.id].absent,
+        )
+        for one in manifest.labels
+    ]
+
+
+def _set(name: str, thresholds: ThresholdSet) -> decision_pb2.ThresholdSet:
+    return decision_pb2.ThresholdSet(
+        id=name,
+        policy=_policy(thresholds.policy) if thresholds.policy else None,
+        bands=[_band(label, band) for label, band in sorted(thresholds.labels.items())],
+    )
+
+
+def _policy(policy: Policy) -> decision_pb2.ThresholdPolicy:
+    return decision_pb2.ThresholdPolicy(
+        name=policy.name,
+        target_precision=policy.target_precision,
+        target_absent=policy.target_absent,
+        dataset=policy.dataset,
+        split=policy.split,
+        count=policy.count,
+    )
+
+
+def _band(label: str, band: Band) -> decision_pb2.LabelBand:
+    return decision_pb2.LabelBand(
+        label=label,
+        present_from=band.present,
+        absent_below=band.absent,
+        when_present=_quality(band.when_present),
+        when_absent=_quality(band.when_absent),
+    )
+
+
+def _quality(reached: Reached | None) -> decision_pb2.DecisionQuality | None:
+    if reached is None:
+        return None
+    return decision_pb2.DecisionQuality(
+        precision=reached.precision,
+        precision_low=reached.precision_low,
+        recall=reached.recall,
+        coverage=reached.coverage,
+        count=reached.count,
+    )

@@ -1,18 +1,37 @@
-"""What follows from a score: present, absent or uncertain."""
+"""What follows from a score: present, absent or uncertain, and the score in words."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from services.thresholds import Band
-from trilens.v1 import classifier_pb2 as pb
+from trilens.v1 import decision_pb2 as pb
 
 
 def published(value: float) -> float:
     """The value as an answer holds it, in 32 bits: what a caller sees is what was decided by."""
     return float(np.float32(value))
+
+
+# Where each likelihood begins but the first. M. Mastrandrea et al., "Guidance note for lead authors
+# of the IPCC Fifth Assessment Report on consistent treatment of uncertainties", 2010.
+LIKELIHOODS: Final = tuple(map(published, (0.1, 0.33, 0.66, 0.9)))
+_IN_WORDS: Final = (
+    pb.LIKELIHOOD_VERY_UNLIKELY,
+    pb.LIKELIHOOD_UNLIKELY,
+    pb.LIKELIHOOD_POSSIBLE,
+    pb.LIKELIHOOD_LIKELY,
+    pb.LIKELIHOOD_VERY_LIKELY,
+)
+
+
+def likelihood(score: float) -> pb.Likelihood:
+    """The score in words."""
+    return _IN_WORDS[bisect_right(LIKELIHOODS, published(score))]
 
 
 @dataclass(frozen=True, slots=True)

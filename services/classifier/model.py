@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from chassis.images import Pixels
+from services.calibration import Calibrator
 from services.classifier.faces import FaceFinder, FoundFace, Search
 from services.classifier.squares import cut
 from services.model import Box, ModelError
@@ -67,9 +68,7 @@ class Classifier:
         self._channels_first = manifest.preprocessing.layout == "NCHW"
         self._input = str(manifest.parameters.get("input", INPUT))
         self._output = str(manifest.parameters.get("output", OUTPUT))
-        fits = [manifest.calibration_of(label) for label in self._labels]
-        self._scale = np.array([fit.scale for fit in fits])
-        self._offset = np.array([fit.offset for fit in fits])
+        self._calibrator = Calibrator(manifest)
 
     @property
     def package(self) -> Package:
@@ -109,8 +108,7 @@ class Classifier:
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated scores (faces, labels) in [0, 1]."""
-        calibrated: NDArray[np.float64] = 1 / (1 + np.exp(-logits * self._scale - self._offset))
-        return calibrated
+        return self._calibrator.of_logits(logits)
 
     def check(self) -> None:
         """Runs the network once; InvalidPackage if it does not answer with a logit per label."""

@@ -7,6 +7,7 @@ from chassis.images import Pixels
 from services.answers import Answer, answer, box_message
 from services.choices import Choice
 from services.classifier.model import Attributes, LabelScore
+from services.decisions import Edges, likelihood
 from services.hosting import ModelHost
 from trilens.v1 import classifier_pb2 as pb
 from trilens.v1 import classifier_pb2_grpc as rpc
@@ -66,13 +67,15 @@ def _classification(
 
 def _labels(scores: tuple[LabelScore, ...], choice: Choice) -> list[pb.LabelScore]:
     best_first = sorted(scores, key=lambda score: -score.score)
-    return [
-        pb.LabelScore(
-            label=one.label,
-            score=one.score,
-            threshold=choice.edges[one.label].present or 0.0,
-            decision=choice.edges[one.label].decide(one.score),
-        )
-        for one in best_first
-        if one.label in choice.edges
-    ]
+    return [_label(one, choice.edges[one.label]) for one in best_first if one.label in choice.edges]
+
+
+def _label(one: LabelScore, edges: Edges) -> pb.LabelScore:
+    return pb.LabelScore(
+        label=one.label,
+        score=one.score,
+        present_from=edges.present,
+        absent_below=edges.absent,
+        decision=edges.decide(one.score),
+        likelihood=likelihood(one.score),
+    )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chassis.images import Pixels
+from services.calibration import Calibrator
 from services.detector.letterbox import Letterbox
 from services.detector.nms import candidates, suppress
 from services.model import Box, ModelError
@@ -28,7 +29,7 @@ LIMIT: Final = 300  # most boxes of a photo
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """An object: its label's id, a score in [0, 1], where it is."""
+    """An object: its label's id, its probability in [0, 1], where it is."""
 
     label: str
     score: float
@@ -51,6 +52,7 @@ class Detector:
         shape = package.manifest.preprocessing
         self._width, self._height = shape.width, shape.height
         self._labels = tuple(label.id for label in package.manifest.labels)
+        self._calibrator = Calibrator(package.manifest)
         self._most = package.manifest.batch_sizes[-1]
         self._scale = np.reciprocal(np.array(shape.std, dtype=np.float32))[:, None, None]
         self._offset = np.array(shape.mean, dtype=np.float32)[:, None, None] * self._scale
@@ -118,18 +120,17 @@ class Detector:
     def _interpret(self, raw: NDArray[np.float32], place: Letterbox) -> Detections | ModelError:
         if not np.isfinite(raw).all():
             return ModelError("the network's answer for this photo is not finite")
+        # Boxes compete within their label, where calibration keeps their order: it comes last, and
+        # costs only what is left.
         found = suppress(candidates(raw, self._floor), self._overlap, self._limit)
         edges = place.normalise(found.edges)
         seen = (edges[:, :2] < edges[:, 2:]).all(axis=1)  # not in the grey around the photo
+        labels, edges = found.labels[seen], edges[seen]
+        scores = self._calibrator.of_scores(found.scores[seen], labels)
         return Detections(
             tuple(
-                Detection(self._labels[label], score, Box(*box))
-                for label, score, box in zip(
-                    found.labels[seen].tolist(),
-                    found.scores[seen].tolist(),
-                    edges[seen].tolist(),
-                    strict=True,
-                )
+                Detection(self._labels[labels[one]], float(scores[one]), Box(*edges[one].tolist()))
+                for one in np.argsort(-scores, kind="stable")
             )
         )
 

@@ -6,11 +6,13 @@ from chassis.doors import Context
 from chassis.images import Pixels
 from services.answers import Answer, answer, box_message
 from services.choices import Choice
-from services.detector.model import Detection, Detections
+from services.decisions import likelihood
+from services.detector.model import Detections
 from services.hosting import ModelHost
-from trilens.v1 import classifier_pb2
 from trilens.v1 import detector_pb2 as pb
 from trilens.v1 import detector_pb2_grpc as rpc
+from trilens.v1.decision_pb2 import DECISION_PRESENT as PRESENT
+from trilens.v1.decision_pb2 import DECISION_UNCERTAIN as UNCERTAIN
 
 
 class DetectorServicer(rpc.DetectorServiceServicer):
@@ -49,7 +51,14 @@ class DetectorServicer(rpc.DetectorServiceServicer):
 def _detection(
     detections: Detections, choice: Choice, options: pb.DetectionOptions
 ) -> pb.Detection:
-    passed = [one for one in detections.boxes if _is_present(one, choice)]
+    decided = [
+        (one, edges, edges.decide(one.score))
+        for one in detections.boxes
+        if (edges := choice.edges.get(one.label))
+    ]
+    # So that `max_objects` never leaves out a sure one for the sake of an unsure one.
+    wanted = (PRESENT, UNCERTAIN) if options.include_uncertain else (PRESENT,)
+    passed = [one for decision in wanted for one in decided if one[2] == decision]
     if options.HasField("max_objects"):
         passed = passed[: options.max_objects]
     return pb.Detection(
@@ -57,14 +66,12 @@ def _detection(
             pb.DetectedObject(
                 label=one.label,
                 score=one.score,
-                threshold=choice.edges[one.label].present or 0.0,
+                present_from=edges.present,
+                absent_below=edges.absent,
+                decision=decision,
+                likelihood=likelihood(one.score),
                 box=box_message(one.box),
             )
-            for one in passed
+            for one, edges, decision in passed
         ]
     )
-
-
-def _is_present(one: Detection, choice: Choice) -> bool:
-    edges = choice.edges.get(one.label)
-    return edges is not None and edges.decide(one.score) == classifier_pb2.DECISION_PRESENT

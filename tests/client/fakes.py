@@ -18,6 +18,7 @@ from trilens.v1 import (
     analysis_pb2_grpc,
     captioner_pb2,
     classifier_pb2,
+    decision_pb2,
     detector_pb2,
     image_pb2,
     model_pb2,
@@ -128,19 +129,43 @@ def box(x_min: float, y_min: float, x_max: float, y_max: float) -> image_pb2.Bou
 
 def score(label: str, value: float) -> classifier_pb2.LabelScore:
     present = value >= 0.5
-    decision = classifier_pb2.DECISION_PRESENT if present else classifier_pb2.DECISION_ABSENT
-    return classifier_pb2.LabelScore(label=label, score=value, threshold=0.5, decision=decision)
+    return classifier_pb2.LabelScore(
+        label=label,
+        score=value,
+        present_from=0.5,
+        absent_below=0.5,
+        decision=decision_pb2.DECISION_PRESENT if present else decision_pb2.DECISION_ABSENT,
+    )
+
+
+def unsure(label: str, value: float) -> classifier_pb2.LabelScore:
+    return classifier_pb2.LabelScore(
+        label=label,
+        score=value,
+        present_from=0.7,
+        absent_below=0.1,
+        decision=decision_pb2.DECISION_UNCERTAIN,
+        likelihood=decision_pb2.LIKELIHOOD_POSSIBLE,
+    )
 
 
 def found(label: str, value: float, *corners: float) -> detector_pb2.DetectedObject:
-    return detector_pb2.DetectedObject(label=label, score=value, threshold=0.25, box=box(*corners))
+    return detector_pb2.DetectedObject(
+        label=label,
+        score=value,
+        present_from=0.25,
+        absent_below=0.25,
+        decision=decision_pb2.DECISION_PRESENT,
+        likelihood=decision_pb2.LIKELIHOOD_VERY_LIKELY,
+        box=box(*corners),
+    )
 
 
 def ok(name: str, **result: message.Message) -> analysis_pb2.FeatureOutcome:
     return analysis_pb2.FeatureOutcome(
         state=analysis_pb2.STATE_OK,
         model=model_pb2.ModelRef(
-            name=name, version="1.0.0", digest="0" * 64, threshold_set="default"
+            name=name, version="1.0.0", digest="0" * 64, threshold_set="default-v1"
         ),
         timings=model_pb2.Timings(queue_seconds=0.002, infer_seconds=0.041, batch_size=1),
         total_seconds=0.05,
@@ -201,7 +226,7 @@ def capabilities() -> analysis_pb2.GetCapabilitiesResponse:
         ref=model_pb2.ModelRef(name="faces", version="1.2.0"),
         feature="attributes",
         task=model_pb2.TASK_CLASSIFICATION,
-        labels=[model_pb2.LabelDescription(id="smiling", name="Smiling", threshold=0.5)],
+        labels=[model_pb2.LabelDescription(id="smiling", name="Smiling", present_from=0.5)],
         license=model_pb2.License(id="Apache-2.0", commercial_use=True),
         runtime="onnxruntime",
     )
@@ -226,18 +251,43 @@ def capabilities() -> analysis_pb2.GetCapabilitiesResponse:
     )
 
 
+def precision_90() -> decision_pb2.ThresholdSet:
+    reached = decision_pb2.DecisionQuality(
+        precision=0.91, precision_low=0.72, recall=0.5, coverage=0.25, count=40
+    )
+    return decision_pb2.ThresholdSet(
+        id="precision-90-v1",
+        policy=decision_pb2.ThresholdPolicy(
+            name="precision-90", target_precision=0.9, dataset="coco", split="val", count=600
+        ),
+        bands=[
+            decision_pb2.LabelBand(label="*", absent_below=0.25),
+            decision_pb2.LabelBand(
+                label="person", present_from=0.25, absent_below=0.125, when_present=reached
+            ),
+            decision_pb2.LabelBand(label="traffic_light", present_from=0.3, absent_below=0.3),
+        ],
+    )
+
+
 def objects_model() -> model_pb2.Model:
     return model_pb2.Model(
         ref=model_pb2.ModelRef(
-            name="objects", version="1.0.0", digest="ab" * 32, threshold_set="default"
+            name="objects", version="1.0.0", digest="ab" * 32, threshold_set="precision-90-v1"
         ),
         feature="objects",
         task=model_pb2.TASK_DETECTION,
         summary="Finds 80 kinds of everyday objects.",
         labels=[
-            model_pb2.LabelDescription(id="person", name="Person", threshold=0.25),
-            model_pb2.LabelDescription(id="traffic_light", name="Traffic light", threshold=0.3),
+            model_pb2.LabelDescription(
+                id="person", name="Person", present_from=0.25, absent_below=0.125
+            ),
+            model_pb2.LabelDescription(
+                id="traffic_light", name="Traffic light", present_from=0.3, absent_below=0.3
+            ),
+            model_pb2.LabelDescription(id="toaster", name="Toaster", absent_below=0.25),
         ],
+        threshold_sets=[precision_90()],
         license=model_pb2.License(
             id="AGPL-3.0-only", text="Whoever serves it publishes the source.", commercial_use=False
         ),

@@ -16,14 +16,16 @@ from tests.client.fakes import (
     FakeModelService,
     Refusal,
     box,
+    found,
     full_answer,
     ok,
     partial_answer,
     serving,
+    unsure,
 )
 from trilens.cli import main
 from trilens.cli.report import percent
-from trilens.v1 import analysis_pb2, detector_pb2
+from trilens.v1 import analysis_pb2, decision_pb2, detector_pb2
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 CAT = str(PHOTOS / "cat.jpg")
@@ -118,10 +120,9 @@ def test_no_score_is_rounded_to_certainty(score, shown):
 def test_many_objects_are_counted(trilens, gateway):
     def answer(request):
         made = full_answer(request.image.content)
-        objects = [
-            detector_pb2.DetectedObject(label=label, score=score)
-            for label, score in [("person", 0.9), ("dog", 0.8), ("person", 0.5)]
-        ] + [detector_pb2.DetectedObject(label="cup", score=0.4 - n / 100) for n in range(7)]
+        scores = [("person", 0.9), ("dog", 0.8), ("person", 0.5)]
+        scores += [("cup", 0.4 - n / 100) for n in range(7)]
+        objects = [found(label, score, 0, 0, 1, 1) for label, score in scores]
         detection = detector_pb2.Detection(objects=objects)
         made.outcomes["objects"].CopyFrom(ok("yolo", detection=detection))
         return made
@@ -132,6 +133,31 @@ def test_many_objects_are_counted(trilens, gateway):
 
     assert "2 x person (90 %, 50 %), dog 80 %, 7 x cup (40 % to 34 %)" in out
     assert "yolo 1.0.0" in out  # named, since the feature is called otherwise
+
+
+def test_what_is_uncertain_is_told_from_what_is_there_and_what_is_not(trilens, gateway):
+    def answer(request):
+        made = full_answer(request.image.content)
+        made.outcomes["attributes"].classification.faces[0].labels.append(unsure("sunglasses", 0.4))
+        objects = [found("person", 0.9, 0, 0, 1, 1), found("person", 0.3, 0, 0, 1, 1)]
+        objects[1].decision = decision_pb2.DECISION_UNCERTAIN
+        made.outcomes["objects"].detection.CopyFrom(detector_pb2.Detection(objects=objects))
+        return made
+
+    gateway.answer = answer
+
+    _, out, _ = trilens("analyze", CAT)
+
+    assert "smiling 97 %, not eyeglasses 2 %, unsure: sunglasses 40 % (possible)" in out
+    assert "person 90 %, unsure: person 30 %" in out
+
+
+def test_objects_that_are_uncertain_are_asked_for_by_an_option(trilens, gateway):
+    trilens("analyze", CAT, "--unsure")
+
+    attributes, objects = gateway.requests[0].features
+    assert objects.detection.include_uncertain
+    assert attributes.WhichOneof("options") is None
 
 
 def test_a_partial_answer_says_what_is_missing_and_why_and_exits_1(trilens, gateway):
@@ -285,7 +311,10 @@ def test_json_is_one_object_per_photo_in_the_documented_shape(trilens, gateway, 
         {
             "label": "person",
             "score": 0.93,
-            "threshold": 0.25,
+            "presentFrom": 0.25,
+            "absentBelow": 0.25,
+            "decision": "DECISION_PRESENT",
+            "likelihood": "LIKELIHOOD_VERY_LIKELY",
             "box": {"xMin": 0.1, "yMin": 0.1, "xMax": 0.9, "yMax": 1.0},
         }
     ]
@@ -411,7 +440,12 @@ def test_a_model_is_shown_by_its_name_or_its_features(trilens, name):
     if name == "objects":
         assert "AGPL-3.0-only (no commercial use)" in out
         assert "Whoever serves it publishes the source." in out
-        assert "traffic_light 0.3" in out
+        assert "precision-90-v1 (default)" in out
+        assert "0.91 (0.72)" in out
+        assert "2 of 3" in out
+        assert "person 0.25 (0.12)" in out
+        assert "traffic_light 0.3 " in out
+        assert "toaster never (0.25)" in out
         assert "0.5234" in out
 
 

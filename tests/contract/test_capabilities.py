@@ -56,7 +56,7 @@ async def test_capabilities_tell_features_models_and_limits(
     objects = told.features[2].model
     assert (objects.ref.name, objects.ref.version) == ("objects", "1.2.3")
     assert [label.id for label in objects.labels] == ["dog", "cat"]
-    assert list(objects.threshold_sets) == sorted(THRESHOLD_SETS)
+    assert [one.id for one in objects.threshold_sets] == sorted(THRESHOLD_SETS)
     assert objects.license.commercial_use
     assert told.limits.max_image_bytes == 20 << 20
     assert told.limits.max_batch_images == 16

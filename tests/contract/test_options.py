@@ -7,7 +7,7 @@ import pytest
 from tests.harness import PHOTOS
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import analysis_pb2_grpc as rpc
-from trilens.v1 import classifier_pb2
+from trilens.v1 import decision_pb2
 
 PHOTO = (PHOTOS / "astronaut_small.png").read_bytes()
 
@@ -49,7 +49,7 @@ async def test_objects(
 ) -> None:
     detection = await analyze(front, "objects", detection=options)
 
-    assert [(one.label, pytest.approx(one.threshold)) for one in detection.objects] == found
+    assert [(one.label, pytest.approx(one.present_from)) for one in detection.objects] == found
 
 
 # The model gives smiling 0.9 and sunglasses 0.1 for its one face.
@@ -76,7 +76,7 @@ async def test_attributes(
     for labels in (classification.labels, classification.faces[0].labels):
         by_decision = {
             decision: [one.label for one in labels if one.decision == decision]
-            for decision in (classifier_pb2.DECISION_PRESENT, classifier_pb2.DECISION_ABSENT)
+            for decision in (decision_pb2.DECISION_PRESENT, decision_pb2.DECISION_ABSENT)
         }
         assert list(by_decision.values()) == [present, absent]
 

@@ -224,12 +224,12 @@ async def test_the_model_describes_itself(service: Service) -> None:
     manifest = model.package.manifest
     assert told.feature == FEATURES[service.task]
     assert model_pb2.Task.Name(told.task) == f"TASK_{service.task.upper()}"
-    assert [(one.id, one.threshold) for one in told.labels] == [
+    assert [(one.id, one.present_from) for one in told.labels] == [
         (label.id, 0.5) for label in manifest.labels
     ]
     assert told.max_side == model.max_side
     assert told.runtime == "onnxruntime"
     assert told.license.id == "CC0-1.0"
-    assert list(told.threshold_sets) == (
+    assert [one.id for one in told.threshold_sets] == (
         [] if service.task == "caption" else sorted(THRESHOLD_SETS)
     )

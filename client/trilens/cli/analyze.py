@@ -27,6 +27,7 @@ class Order:
     features: Sequence[str]  # names; empty for the deployment's default set
     required: Sequence[str]
     thresholds: Sequence[Threshold]
+    unsure: bool  # whether objects are wanted, too, that are uncertain
     timeout: float  # seconds per photo
     jobs: int  # photos at a time
 
@@ -59,7 +60,9 @@ def _results(client: Client, server: str, order: Order) -> Generator[Analyzed, N
     try:
         results = client.analyze_many(
             [source.photo for source in order.sources],
-            features=ask_for(client, order.features, order.required, order.thresholds),
+            features=ask_for(
+                client, order.features, order.required, order.thresholds, unsure=order.unsure
+            ),
             required=order.required,
             timeout=order.timeout,
             concurrency=order.jobs,

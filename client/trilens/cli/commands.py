@@ -88,6 +88,7 @@ def commands() -> None:
     metavar="[LABEL=]VALUE",
     help="Lowest score in [0, 1] that counts for a label, or for all; repeatable.",
 )
+@click.option("--unsure", is_flag=True, help="Show objects, too, of which the model is unsure.")
 @_as_json
 @click.option(
     "--save",
@@ -121,6 +122,7 @@ def analyze(
     features: tuple[str, ...],
     required: tuple[str, ...],
     thresholds: tuple[Threshold, ...],
+    unsure: bool,
     as_json: bool,
     out: Path | None,
     timeout: float,
@@ -132,7 +134,7 @@ def analyze(
     """
     sources = find(photos)
     pictures = destinations(sources, out) if out else {}
-    order = Order(sources, features, required, thresholds, timeout, jobs)
+    order = Order(sources, features, required, thresholds, unsure, timeout, jobs)
     with Client(server, tls=tls, root_certificates=root_certificates) as client:
         return analyze_photos(client, server, order, as_json=as_json, pictures=pictures)
 

@@ -33,20 +33,30 @@ def threshold_of(text: str) -> Threshold:
 
 
 def ask_for(
-    client: Client, names: Sequence[str], required: Sequence[str], thresholds: Sequence[Threshold]
+    client: Client,
+    names: Sequence[str],
+    required: Sequence[str],
+    thresholds: Sequence[Threshold],
+    *,
+    unsure: bool = False,
 ) -> tuple[pb.FeatureRequest, ...] | None:
     """The features to ask for, None for the deployment's default set.
 
-    Asks the server for its labels only if a threshold is given. Raises click.UsageError for a
-    label that no feature has, Failure if a model that is not ready may have it, and grpc.RpcError.
+    Asks the server what its features are only if a threshold is given, or if objects are wanted of
+    which it is `unsure`. Raises click.UsageError for a label that no feature has, Failure if a
+    model that is not ready may have it, and grpc.RpcError.
     """
-    if not thresholds:
+    if not thresholds and not unsure:
         return request.choose(names, required) if names else None
     capabilities = client.capabilities()
     chosen = request.choose(names or request.defaults(capabilities), required)
     known = {one.feature: one for one in capabilities.features}
     for threshold in thresholds:
         _apply(threshold, chosen, known)
+    for feature in chosen if unsure else ():
+        described = known.get(feature.feature, pb.FeatureDescription())
+        if described.task == model_pb2.TASK_DETECTION:
+            feature.detection.include_uncertain = True
     return chosen
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import grpc
 from rich import box
-from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from trilens.cli import thresholds
 from trilens.cli.exits import EXIT_FULL
 from trilens.cli.lines import as_json as to_json
 from trilens.cli.terminal import Failure, Terminal, readable, trouble
@@ -126,12 +126,7 @@ def _everything(feature: pb.FeatureDescription) -> Iterator[RenderableType]:
     if model.metrics:
         yield _metrics(model)
     if model.labels:
-        yield Text(f"\nlabels, with the thresholds of {model.ref.threshold_set!r}", "bold")
-        yield Columns(
-            [f"{label.id} {label.threshold:.2g}" for label in model.labels],
-            padding=(0, 2),
-            column_first=True,
-        )
+        yield from thresholds.tables(model)
 
 
 def _metrics(model: model_pb2.Model) -> Table:

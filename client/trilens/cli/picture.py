@@ -15,7 +15,7 @@ from trilens.cli.footer import Entry, with_footer
 from trilens.cli.placement import Rectangle, place
 from trilens.cli.report import STATES, percent
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import classifier_pb2, image_pb2
+from trilens.v1 import classifier_pb2, decision_pb2, image_pb2
 
 # Text below this size cannot be read, so a photo too small for it is enlarged, up to a bound.
 _SMALLEST_FONT = 14
@@ -77,7 +77,7 @@ def _marks(response: pb.AnalyzeImageResponse, size: tuple[int, int]) -> Iterator
             yield _Mark(_in_pixels(face.box, size), FACE, _attributes(face))
     for outcome in outcomes:
         for found in outcome.detection.objects:
-            text = f"{found.label} {percent(found.score)}"
+            text = f"{found.label}{_doubt(found.decision)} {percent(found.score)}"
             yield _Mark(_in_pixels(found.box, size), found.label, text)
 
 
@@ -90,13 +90,13 @@ def _attributes(face: classifier_pb2.Face) -> str:
     shown = [
         f"{label.label}{_doubt(label.decision)} {percent(label.score)}"
         for label in face.labels
-        if label.decision != classifier_pb2.DECISION_ABSENT
+        if label.decision != decision_pb2.DECISION_ABSENT
     ]
     return "\n".join(shown) or f"face {percent(face.confidence)}"
 
 
-def _doubt(decision: classifier_pb2.Decision) -> str:
-    return "" if decision == classifier_pb2.DECISION_PRESENT else "?"
+def _doubt(decision: decision_pb2.Decision) -> str:
+    return "" if decision == decision_pb2.DECISION_PRESENT else "?"
 
 
 def _outline(canvas: ImageDraw.ImageDraw, box: Rectangle, colour: Colour, line: int) -> None:

@@ -10,7 +10,7 @@ from rich.text import Text
 from trilens.cli.terminal import readable
 from trilens.errors import Explanation, explain
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import classifier_pb2, detector_pb2, image_pb2
+from trilens.v1 import classifier_pb2, decision_pb2, detector_pb2, image_pb2
 
 _MOST_SCORES_LISTED = 4
 STATES = {
@@ -115,23 +115,37 @@ def _labels(labels: Iterable[classifier_pb2.LabelScore]) -> Text:
 
 def _label(label: classifier_pb2.LabelScore) -> Text:
     name, score = readable(label.label), percent(label.score)
-    if label.decision == classifier_pb2.DECISION_PRESENT:
+    if label.decision == decision_pb2.DECISION_PRESENT:
         return Text(f"{name} {score}", "bold green")
-    if label.decision == classifier_pb2.DECISION_ABSENT:
+    if label.decision == decision_pb2.DECISION_ABSENT:
         return Text(f"not {name} {score}", "dim")
-    return Text(f"maybe {name} {score}", "yellow")
+    return Text(f"unsure: {name} {score}{_in_words(label.likelihood)}", "yellow")
 
 
-def _objects(objects: Iterable[detector_pb2.DetectedObject]) -> Text:
+def _in_words(likelihood: decision_pb2.Likelihood) -> str:
+    if not likelihood or likelihood not in decision_pb2.Likelihood.values():  # of another version
+        return ""
+    words = decision_pb2.Likelihood.Name(likelihood).removeprefix("LIKELIHOOD_")
+    return f" ({words.replace('_', ' ').lower()})"
+
+
+def _objects(objects: Sequence[detector_pb2.DetectedObject]) -> Text:
+    sure = [found for found in objects if found.decision == decision_pb2.DECISION_PRESENT]
+    unsure = [found for found in objects if found.decision != decision_pb2.DECISION_PRESENT]
+    shown = [*map(Text, _counted(sure))]
+    shown += [Text(f"unsure: {text}", "yellow") for text in _counted(unsure)]
+    return Text(", ").join(shown) if shown else Text("no objects")
+
+
+def _counted(objects: Iterable[detector_pb2.DetectedObject]) -> Iterator[str]:
     scores: dict[str, list[float]] = {}
     for found in objects:  # best first, and so are the labels then
         scores.setdefault(found.label, []).append(found.score)
-    if not scores:
-        return Text("no objects")
-    return Text(", ").join(Text(_counted(label, of_it)) for label, of_it in scores.items())
+    for label, of_it in scores.items():
+        yield _count(label, of_it)
 
 
-def _counted(label: str, scores: Sequence[float]) -> str:
+def _count(label: str, scores: Sequence[float]) -> str:
     if len(scores) == 1:
         return f"{readable(label)} {percent(scores[0])}"
     if len(scores) <= _MOST_SCORES_LISTED:

@@ -9,6 +9,7 @@ from tests.fakes import FakeModel
 from tests.harness import a_photo, model_app, running
 from trilens.v1 import classifier_pb2 as pb
 from trilens.v1 import classifier_pb2_grpc as rpc
+from trilens.v1 import decision_pb2
 
 
 async def classify(model: FakeModel | None = None, **options: object) -> pb.ClassifyImageResponse:
@@ -22,7 +23,7 @@ async def classify(model: FakeModel | None = None, **options: object) -> pb.Clas
 
 def decided(labels: Iterable[pb.LabelScore]) -> dict[str, str]:
     return {
-        one.label: pb.Decision.Name(one.decision).removeprefix("DECISION_").lower()
+        one.label: decision_pb2.Decision.Name(one.decision).removeprefix("DECISION_").lower()
         for one in labels
     }
 
@@ -32,7 +33,7 @@ async def test_every_label_comes_with_score_threshold_and_decision_best_first() 
 
     smiling, sunglasses = result.labels
     assert smiling.score == pytest.approx(0.9)
-    assert (smiling.threshold, sunglasses.threshold) == (0.5, 0.5)
+    assert (smiling.present_from, sunglasses.present_from) == (0.5, 0.5)
     assert decided(result.labels) == {"smiling": "present", "sunglasses": "absent"}
     (face,) = result.faces
     assert face.confidence == pytest.approx(0.99)

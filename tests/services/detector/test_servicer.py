@@ -22,7 +22,7 @@ def labels(response: pb.DetectObjectsResponse) -> list[str]:
 async def test_an_object_comes_with_its_score_threshold_and_box() -> None:
     (dog,) = (await detect()).detection.objects
 
-    assert (dog.label, dog.threshold) == ("dog", 0.5)
+    assert (dog.label, dog.present_from) == ("dog", 0.5)
     assert dog.score == pytest.approx(0.9)
     assert (dog.box.x_min, dog.box.y_min, dog.box.x_max, dog.box.y_max) == pytest.approx(
         (SOMEWHERE.x_min, SOMEWHERE.y_min, SOMEWHERE.x_max, SOMEWHERE.y_max)
@@ -57,5 +57,5 @@ async def test_a_threshold_set_is_used_and_named() -> None:
     response = await detect(threshold_set="strict-v1")
 
     assert labels(response) == ["dog"]
-    assert response.detection.objects[0].threshold == pytest.approx(0.8)
+    assert response.detection.objects[0].present_from == pytest.approx(0.8)
     assert response.model.threshold_set == "strict-v1"
