@@ -32,18 +32,25 @@ class FitPolicy(Strict):
 
 
 def fit_set(
-    examples: Mapping[str, Scored], policy: FitPolicy, *, dataset: str, split: str, count: int
+    examples: Mapping[str, Scored],
+    policy: FitPolicy,
+    *,
+    dataset: str,
+    split: str,
+    count: int,
+    every: bool = True,
 ) -> ThresholdSet:
     """A set with a band for every label with enough positives; all others are never given.
 
-    `count` is how many faces or photos the examples are from.
+    `count` is how many faces or photos the examples are from; `every`: they are of all labels of
+    the model.
     """
     bands = {
         label: fit_band(scored, policy)
         for label, scored in examples.items()
         if scored.positives >= policy.least_positives
     }
-    if len(bands) < len(examples):
+    if len(bands) < len(examples) or not every:
         bands[REST] = Band(present=None, absent=0.0)
     return ThresholdSet(
         policy=Policy(

@@ -1,0 +1,163 @@
+"""Two packages on the same photos: which is better, how surely, and what its notes say of it."""
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from services.detector.model import load
+from services.packages.golden import complete
+from services.thresholds import ThresholdFile
+from tests.harness import ROOT
+from tests.training.tiny import detector, drawn_photos
+from training.compare import examples
+from training.compare import main as compare_command
+from training.comparison import common_labels, compare
+from training.evaluate import main as evaluate_command
+from training.thresholds import main as thresholds_command
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return drawn_photos(tmp_path_factory.mktemp("drawn") / "dogs")
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packages")
+    return detector(folder / "1.0.0", "1.0.0", shifted=0.3), detector(folder / "1.1.0", "1.1.0")
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, [*map(str, arguments), "--data", "/tmp"])  # noqa: S108
+
+
+def compared(packages, photos, **options):
+    old, new = packages
+    return compare(old, new, examples(old, photos, "", photos, None), **options)
+
+
+def test_a_package_that_finds_what_the_other_misses_is_better_beyond_doubt(packages, photos):
+    found = compared(packages, photos)
+    figures = {one.figure.name: one for one in found.figures}
+
+    assert (found.count, found.unit, found.dataset) == (40, "photos", "dogs")
+    assert figures["AP50"].old == pytest.approx(0, abs=0.01)
+    assert figures["AP50"].new == pytest.approx(1)
+    assert figures["AP50"].better == 1
+    assert {one.verdict for one in found.figures} == {"better"}
+    assert figures["dog AP50"].difference.low > 0.5
+    assert found.disagreement["boxes"] == 1  # every box of the one lies beside the other's
+
+
+def test_the_other_way_round_it_is_worse(packages, photos):
+    new, old = packages
+
+    assert {one.verdict for one in compared((old, new), photos).figures} == {"worse"}
+
+
+def test_a_package_is_no_better_than_itself(packages, photos):
+    found = compared((packages[0], packages[0]), photos)
+
+    assert {one.verdict for one in found.figures} == {"no clear difference"}
+    assert found.disagreement == {"boxes": 0}
+
+
+def test_labels_are_compared_that_both_packages_know(packages, photos, tmp_path):
+    fewer = detector(tmp_path / "fewer", "2.0.0", labels=("dog", "horse"))
+    drawn = examples(fewer, photos, "", photos, None)
+
+    assert common_labels(drawn, packages[0], fewer) == ("dog",)
+
+
+def test_packages_without_a_common_label_are_not_compared(packages, photos, tmp_path):
+    other = detector(tmp_path / "other", "1.0.0", labels=("horse", "cow"))
+
+    ended = run(compare_command, packages[0].path, other.path, "--own", photos)
+
+    assert ended.exit_code == 1
+    assert "no label is known to all: the examples name dog, cat" in ended.output
+
+
+def test_packages_of_different_tasks_are_not_compared(packages, photos):
+    captions = ROOT / "models" / "captions" / "1.0.0"
+
+    ended = run(compare_command, packages[0].path, captions, "--own", photos)
+
+    assert ended.exit_code == 1
+    assert "is for detection" in ended.output
+
+
+def test_a_folder_without_photos_is_named(packages, tmp_path):
+    ended = run(compare_command, packages[0].path, packages[1].path, "--own", tmp_path)
+
+    assert ended.exit_code == 1
+    assert f"{tmp_path / 'images'} holds no photo" in ended.output
+
+
+def test_release_notes_say_what_is_better_and_what_else_changed(packages, photos, tmp_path):
+    old, new = packages
+    altered = tmp_path / "1.2.0"
+    shutil.copytree(new.path, altered)
+    terms = {"id": "MIT", "text": "Do as you like.", "commercial_use": True}
+    fields = new.manifest.model_dump(mode="json", by_alias=True, exclude={"golden"}) | {
+        "version": "1.2.0",
+        "license": terms,
+        "threshold_sets": {"even-v1": {"labels": {"*": {"present": 0.75, "absent": 0.25}}}},
+    }
+    complete(altered, fields, [ROOT / "tests/photos/cat.jpg"], load)
+    notes = tmp_path / "notes.md"
+
+    ended = run(compare_command, old.path, altered, "--own", photos, "--notes", notes)
+
+    assert ended.exit_code == 0, ended.output
+    text = notes.read_text()
+    assert text.startswith("# things 1.2.0\n")
+    assert "**Better:** AP50, AP, dog AP50." in text
+    assert "dog present from 0.75, absent below 0.25" in text
+    assert "**Terms changed** to MIT" in text
+    assert "Compared with things 1.0.0" in text
+    assert "| AP50" in text
+    assert "AP50" in ended.output
+
+
+def test_one_package_is_measured_with_intervals(packages, photos):
+    ended = run(evaluate_command, packages[1].path, "--own", photos, "--samples", 50)
+
+    assert ended.exit_code == 0, ended.output
+    assert "40 photos of dogs" in ended.output
+    assert "1.000 to 1.000" in ended.output
+
+
+def test_thresholds_are_fitted_anew_without_new_weights(packages, photos, tmp_path):
+    file = tmp_path / "careful.json"
+
+    ended = run(
+        thresholds_command, packages[1].path, "--own", photos, "--output", file, "--number", 3
+    )
+
+    assert ended.exit_code == 0, ended.output
+    found = ThresholdFile.model_validate_json(file.read_bytes())
+    assert (found.id, found.model, found.version) == ("precision-90-v3", "things", "1.1.0")
+    dogs = found.band("dog")
+    assert 0.3 < dogs.present < 0.42  # photos lighter than 0.4 show one
+    assert dogs.when_present.precision >= 0.9
+    assert dogs.when_present.precision_low < dogs.when_present.precision
+    assert found.band("cat").present is None
+    assert "never" in ended.output
+
+
+def test_a_policy_that_is_none_is_refused_by_name(packages, photos, tmp_path):
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"name": "mine"}))
+
+    ended = run(
+        thresholds_command,
+        packages[1].path,
+        *("--own", photos, "--policy", policy, "--output", tmp_path / "set.json"),
+    )
+
+    assert ended.exit_code == 1
+    assert str(policy) in ended.output
+    assert "target_precision" in ended.output

@@ -1,0 +1,124 @@
+"""Other thresholds for a package, without other weights.
+
+    python -m training.thresholds models/attributes/1.1.0 \\
+        --policy training/policies/precision-90.json --output careful.json
+
+Fits a threshold set to a policy on val, or on a team's own examples (`--own`), and writes it as a
+file that a service loads beside the package. A set's values never change under its id, so a set
+fitted anew gets the next `--number`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from services.manifest import Task
+from services.packages import Package, open_package
+from services.thresholds import Band, ThresholdFile
+from training.compare import PROBLEMS, examples, own_option, photos_option
+from training.comparison import common_labels, tested_task
+from training.options import data_option
+from training.tables import table
+from training.tested import Tested
+from training.threshold_fit import DEFAULT_POLICY, FitPolicy, fit_set
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    default=DEFAULT_POLICY,
+    help="What to fit to; default: training/policies/precision-90.json.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The set."
+)
+@click.option("--number", default=1, show_default=True, help="Of the set: NAME-v1, NAME-v2, ...")
+@data_option("faces/ and detection/")
+@click.option(
+    "--split",
+    type=click.Choice(("val", "val+test")),
+    default="val",
+    show_default=True,
+    help="To fit on; both together only for objects, whose photos are few.",
+)
+@own_option
+@photos_option
+def main(
+    *,
+    folder: Path,
+    policy: Path,
+    output: Path,
+    number: int,
+    data: Path,
+    split: str,
+    own: Path | None,
+    photos: Path | None,
+) -> None:
+    """Fits a threshold set for the package in FOLDER."""
+    try:
+        package = open_package(folder)
+        if package.manifest.task is Task.CAPTION:
+            raise click.UsageError("captions have no thresholds")
+        wanted = FitPolicy.read(policy)
+        found = fitted(package, examples(package, data, split, own, photos), wanted, number)
+    except ValidationError as problem:
+        raise click.ClickException(f"{policy}: {problem}") from problem
+    except PROBLEMS as problem:
+        raise click.ClickException(str(problem)) from problem
+    output.write_text(json.dumps(found.model_dump(mode="json"), indent=2) + "\n")
+    click.echo(summary(found))
+    click.echo(f"wrote {output}")
+
+
+def fitted(package: Package, examples: object, policy: FitPolicy, number: int) -> ThresholdFile:
+    """A set for all labels of the package; those that the examples do not know are never given."""
+    task = tested_task(package.manifest.task)
+    tested: Tested[object] = task.test(package, examples, common_labels(examples, package))
+    chosen = fit_set(
+        tested.scored,
+        policy,
+        every=len(package.manifest.labels) == len(tested.scored),
+        dataset=tested.dataset,
+        split=tested.split,
+        count=tested.count,
+    )
+    return ThresholdFile(
+        id=f"{policy.name}-v{number}",
+        model=package.manifest.name,
+        version=package.manifest.version,
+        policy=chosen.policy,
+        labels=chosen.labels,
+    )
+
+
+def summary(found: ThresholdFile) -> str:
+    """The bands and what they reached."""
+    head = ("label", "present from", "precision", "at least", "recall", "absent below", "precision")
+    return f"{found.id}\n\n" + table(
+        head, [_row(label, band) for label, band in found.labels.items()]
+    )
+
+
+def _row(label: str, band: Band) -> tuple[str, ...]:
+    present, absent = band.when_present, band.when_absent
+    return (
+        label,
+        "never" if band.present is None else f"{band.present:g}",
+        *(
+            (f"{present.precision:.3f}", f"{present.precision_low:.3f}", f"{present.recall:.3f}")
+            if present
+            else ("", "", "")
+        ),
+        f"{band.absent:g}",
+        f"{absent.precision:.3f}" if absent else "",
+    )
+
+
+if __name__ == "__main__":
+    main()
