@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,7 @@ def main() -> int:
     with ExitStack() as stack:
         bench = Bench(
             limits=[stack.enter_context(limit(shape, options.packages)) for shape in _grid()],
+            alone=[stack.enter_context(limit(shape, options.packages)) for shape in _grid_alone()],
             systems={
                 "one process": stack.enter_context(one_process(cores())),
                 "four processes": stack.enter_context(four_processes(cores())),
@@ -62,6 +63,7 @@ class Bench:
     """What is measured, and what was wrong so far."""
 
     limits: Sequence[Limit]
+    alone: Sequence[Limit]  # with one photo at a time: what a single caller can see at most
     systems: Mapping[str, Servers]
     check: Check
     seconds: float  # of one measurement
@@ -81,13 +83,19 @@ class Bench:
         self, kind: str, photos: Sequence[BenchPhoto], callers: Sequence[int]
     ) -> Iterator[Round]:
         """Measures the limit, then every scenario against it."""
-        best = max(
-            (self._limit(kind, photos, one) for one in self.limits), key=lambda one: one.rate
-        )
+        best = self._best(kind, photos, self.limits)
         yield best
+        yield replace(
+            self._best(f"{kind}, one photo at a time", photos, self.alone),
+            limit_rate=best.rate,
+            limit_cpu=best.cpu,
+        )
         for count in callers:
             for name, servers in self.systems.items():
                 yield self._system(f"{name}{kind}, {count} callers", servers, photos, count, best)
+
+    def _best(self, kind: str, photos: Sequence[BenchPhoto], limits: Sequence[Limit]) -> Round:
+        return max((self._limit(kind, photos, one) for one in limits), key=lambda one: one.rate)
 
     def _limit(self, kind: str, photos: Sequence[BenchPhoto], one: Limit) -> Round:
         images, took, cpu = one.run(photos, self.seconds)
@@ -122,6 +130,11 @@ def _grid() -> tuple[Shape, ...]:
     """Ways to use the cores: which is best differs from machine to machine."""
     count = cores()
     return (Shape(count, 1, 1), Shape(1, count, 1), Shape(1, 1, count))
+
+
+def _grid_alone() -> tuple[Shape, ...]:
+    """Ways to use the cores for one photo."""
+    return (Shape(1, 1, cores()), Shape(1, 1, 1, spread=cores()))
 
 
 def _options() -> argparse.Namespace:

@@ -6,10 +6,11 @@ or gateway.
 
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,11 @@ class Shape:
     processes: int
     loops: int  # Python threads in a process, each a loop of its own
     threads: int  # compute threads of each network
+    spread: int = 0  # Python threads over which a loop spreads its photo's models; 0: none
 
     def __str__(self) -> str:
-        return f"{self.processes} processes x {self.loops} loops x {self.threads} threads"
+        shape = f"{self.processes} processes x {self.loops} loops x {self.threads} threads"
+        return f"{shape}, models on {self.spread} threads" if self.spread else shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,16 @@ class _Pipelines:
             faces=tuple(self._attributes(shrink(photo, self._attributes.side))),
         )
 
+    def answer_spread(self, pool: ThreadPoolExecutor, content: bytes) -> None:
+        """The same work, the models at once, the slowest first; the answer is not kept."""
+        from bench.plain import decode, shrink
+
+        photo = decode(content, self._side)
+        models = (self._objects, self._captions, self._attributes)
+        jobs = [pool.submit(model, shrink(photo, model.side)) for model in models]
+        for job in jobs:
+            job.result()
+
 
 def _newest(folder: Path) -> Path:
     return max(folder.iterdir(), key=lambda path: tuple(map(int, path.name.split("."))))
@@ -110,6 +123,9 @@ def _newest(folder: Path) -> Path:
 
 def _work(pipe: Connection, packages: Path, shape: Shape, number: int) -> None:
     pipelines = _Pipelines(packages, shape.threads)
+    work: Callable[[bytes], object] = pipelines.answer
+    if shape.spread:
+        work = partial(pipelines.answer_spread, ThreadPoolExecutor(shape.spread))
     pipe.send("ready")
     while (order := pipe.recv()) is not None:
         photos, seconds = order
@@ -118,7 +134,7 @@ def _work(pipe: Connection, packages: Path, shape: Shape, number: int) -> None:
         def loop(first: int, photos: Any = photos, until: float = until) -> int:
             images = first
             while time.perf_counter() < until:
-                pipelines.answer(photos[images % len(photos)].content)
+                work(photos[images % len(photos)].content)
                 images += 1
             return images - first
 
