@@ -72,9 +72,12 @@ def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
                 dataset=one.dataset,
                 split=one.split,
                 count=one.count,
+                low=one.low,
+                high=one.high,
             )
             for one in manifest.metrics
         ],
+        limits=manifest.limits,
         max_side=max_side,
         runtime=runtime,
         threshold_sets=[_set(*named) for named in sorted(manifest.threshold_sets.items())],

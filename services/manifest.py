@@ -42,11 +42,15 @@ class Artifact(Strict):
 
 
 class Preprocessing(Strict):
-    """From an upright RGB photo to a network's input: resize, then (x - mean) / std per channel."""
+    """From an upright RGB photo to a network's input: resize, then (x - mean) / std per channel.
+
+    `letterbox` keeps the photo's aspect, with grey around it; `tight_letterbox` leaves out the grey
+    that the network's grids do not need, so that the input has the photo's own shape, nearly.
+    """
 
     width: Annotated[int, Field(gt=0, le=4096)]
     height: Annotated[int, Field(gt=0, le=4096)]
-    resize: Literal["squash", "letterbox"]
+    resize: Literal["squash", "letterbox", "tight_letterbox"]
     layout: Literal["NCHW", "NHWC"]
     mean: tuple[float, float, float]
     std: tuple[
@@ -145,6 +149,8 @@ class Manifest(Strict):
     default_threshold_set: ThresholdSetId | None = None
     parameters: dict[str, Parameter] = Field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+    # What it is not good at and not for, the most important first.
+    limits: tuple[Annotated[str, Field(min_length=1, max_length=300)], ...] = ()
     license: License
     provenance: Provenance
     golden: Golden

@@ -292,8 +292,18 @@ def objects_model() -> model_pb2.Model:
             id="AGPL-3.0-only", text="Whoever serves it publishes the source.", commercial_use=False
         ),
         metrics=[
-            model_pb2.Metric(name="AP50", value=0.5234, dataset="coco", split="test", count=800)
+            model_pb2.Metric(
+                name="AP50",
+                value=0.5234,
+                low=0.4812,
+                high=0.5649,
+                dataset="coco",
+                split="test",
+                count=800,
+            ),
+            model_pb2.Metric(name="AP50", value=0.77, dataset="coco", split="val", count=40),
         ],
+        limits=["Small objects are missed."],
         max_side=480,
         runtime="onnxruntime",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import grpc
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -127,15 +128,23 @@ def _everything(feature: pb.FeatureDescription) -> Iterator[RenderableType]:
         yield _metrics(model)
     if model.labels:
         yield from thresholds.tables(model)
+    if model.limits:
+        yield Text("\nlimits", "bold")
+        yield from (Padding(f"- {limit}", (0, 0, 0, 2)) for limit in model.limits)
 
 
 def _metrics(model: model_pb2.Model) -> Table:
+    """Figures on photos that nothing was chosen by; those on others only where there are none."""
+    chosen = [metric for metric in model.metrics if metric.split != "val"] or model.metrics
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("measured")
     table.add_column("value", justify="right")
+    table.add_column("95 % interval")
     table.add_column("on")
     table.add_column("examples", justify="right")
-    for metric in model.metrics:
+    for metric in chosen:
+        known = metric.HasField("low") and metric.HasField("high")
+        interval = f"{metric.low:.3g} to {metric.high:.3g}" if known else ""
         on = f"{metric.dataset} ({metric.split})"
-        table.add_row(metric.name, f"{metric.value:.4g}", on, str(metric.count))
+        table.add_row(metric.name, f"{metric.value:.3g}", interval, on, str(metric.count))
     return table
