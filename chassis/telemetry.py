@@ -29,6 +29,7 @@ FEATURE: Final = "feature"  # gateway: one backend, from fan-out to outcome
 QUEUE: Final = "queue"  # service: a photo waits for its model
 INFER: Final = "infer"  # service: a photo within its batch
 BATCH: Final = "batch"  # service: the batch itself, a trace of its own, linked to its members
+EXPLAIN: Final = "explain"  # service: the maps that a caller asked for, waits included
 MERGE: Final = "merge"  # gateway: outcomes to response
 
 # Attributes.

@@ -22,6 +22,8 @@ def hosting(settings: GatewaySettings) -> Host:
             runtime=feature.runtime,
             max_waiting=settings.max_queue,
             max_batch=settings.max_batch,
+            explain_seconds=settings.explain_seconds,
+            max_explaining=settings.max_explaining,
         )
         if feature.task == "classification":
             from services.classifier.__main__ import classifier

@@ -66,6 +66,12 @@ class GatewaySettings(Settings):
     )
     max_queue: int = Field(64, ge=1, description="Photos that may wait for a hosted model.")
     max_batch: int = Field(8, ge=1, description="Most photos in a hosted model's batch.")
+    explain_seconds: float = Field(
+        3.0, ge=0, le=600, description="Longest explanation by a hosted model, in seconds; 0: none."
+    )
+    max_explaining: int = Field(
+        4, ge=1, le=1000, description="Photos a hosted model may explain at once; more: shed."
+    )
 
 
 def contradictions(server: ServerSettings, gateway: GatewaySettings) -> Iterator[str]:

@@ -8,7 +8,7 @@ from services.manifest import Manifest, Task
 from services.model import Box
 from services.packages import Package
 from services.thresholds import Band, Policy, Reached, ThresholdSet
-from trilens.v1 import decision_pb2, image_pb2, model_pb2
+from trilens.v1 import decision_pb2, explanation_pb2, image_pb2, model_pb2
 
 R = TypeVar("R")
 
@@ -51,7 +51,12 @@ def model_ref(package: Package, threshold_set: str = "") -> model_pb2.ModelRef:
     )
 
 
-def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
+def describe(
+    package: Package,
+    max_side: int,
+    runtime: str,
+    explanation_method: explanation_pb2.ExplanationMethod,
+) -> model_pb2.Model:
     """The package as GetModel tells of it."""
     manifest = package.manifest
     return model_pb2.Model(
@@ -81,6 +86,7 @@ def describe(package: Package, max_side: int, runtime: str) -> model_pb2.Model:
         max_side=max_side,
         runtime=runtime,
         threshold_sets=[_set(*named) for named in sorted(manifest.threshold_sets.items())],
+        explanation_method=explanation_method,
     )
 
 

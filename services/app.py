@@ -50,7 +50,8 @@ class ModelServicer(rpc.ModelServiceServicer):
         """The same for a gateway in this process."""
         package = self._host.package
         if self._told is None:
-            self._told = describe(package, self._host.max_side, self._host.runtime)
+            host = self._host
+            self._told = describe(package, host.max_side, host.runtime, host.explanation_method)
         return self._told
 
 

@@ -22,9 +22,9 @@ class Choice:
 class Choices:
     """What callers may choose of one model; made once, when it is loaded."""
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, *, explains: bool = False) -> None:
         labels = frozenset(label.id for label in manifest.labels)
-        self._known = Vocabulary(labels, frozenset(manifest.threshold_sets))
+        self._known = Vocabulary(labels, frozenset(manifest.threshold_sets), explains)
         self._default = manifest.default_threshold_set or ""
         self._edges = {
             name: {label: Edges.of(one.band(label)) for label in labels}

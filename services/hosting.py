@@ -14,14 +14,15 @@ from chassis.images import Pixels
 from chassis.settings import Settings
 from services.batcher import Batcher, BatchLimits, Predicted
 from services.choices import Choices
+from services.explaining import Explaining, ExplainingLimits
 from services.manifest import Task
 from services.model import Model
 from services.packages import InvalidPackage, Package, open_package
 from services.runtimes import RuntimeName, RuntimeUnavailable
 from services.selftest import check
+from trilens.v1 import explanation_pb2
 
 P = TypeVar("P")
-P_co = TypeVar("P_co", covariant=True)
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +34,21 @@ class ModelSettings(Settings):
     runtime: RuntimeName | None = Field(None, description="Runtime in place of the package's own.")
     max_batch: int = Field(8, ge=1, le=1024, description="Most photos in one batch.")
     max_waiting: int = Field(64, ge=1, le=100_000, description="Photos that may wait; more: shed.")
+    explain_seconds: float = Field(
+        3.0, ge=0, le=600, description="Longest explanation of a photo, in seconds; 0: none."
+    )
+    max_explaining: int = Field(
+        4, ge=1, le=1000, description="Photos that may be explained at once; more: shed."
+    )
     track: Literal["stable", "canary"] = Field(
         "stable", description="Track of a release that this process serves; metrics carry it."
     )
 
 
-class Loader(Protocol[P_co]):
+class Loader(Protocol[P]):
     """`load` of a service's model module."""
 
-    def __call__(self, package: Package, runtime: str | None, threads: int) -> Model[P_co]:
+    def __call__(self, package: Package, runtime: str | None, threads: int) -> Model[P]:
         """Loads the model."""
 
 
@@ -61,6 +68,7 @@ class ModelHost(Generic[P]):
         self._task = task
         self._batcher: Batcher[P] | None = None
         self._choices: Choices | None = None
+        self._explaining: Explaining[P] | None = None
         self._why_not = "the model is loading"
 
     @property
@@ -85,6 +93,13 @@ class ModelHost(Generic[P]):
         """Longest photo side that the model makes use of; raises NotReady until loaded."""
         return self._loaded().model.max_side
 
+    @property
+    def explanation_method(self) -> explanation_pb2.ExplanationMethod:
+        """How the model's predictions are explained here; UNSPECIFIED if they are not."""
+        if self._explaining is None:
+            return explanation_pb2.EXPLANATION_METHOD_UNSPECIFIED
+        return self._explaining.method
+
     async def start(self) -> bool:
         """Loads, warms and tests the model; False, with the reason logged, if it must not serve."""
         try:
@@ -101,7 +116,8 @@ class ModelHost(Generic[P]):
             max_waiting=self._settings.max_waiting,
             max_running=self._pool.slots,
         )
-        self._choices = Choices(manifest)
+        self._explaining = self._explains(model)
+        self._choices = Choices(manifest, explains=self._explaining is not None)
         self._batcher = Batcher(model, self._pool, limits, self._settings.track)
         self._tell_metrics(model.package)
         logger.info("%s %s from %s serves", manifest.name, manifest.version, model.package.path)
@@ -110,6 +126,15 @@ class ModelHost(Generic[P]):
     async def predict(self, pixels: Pixels, call: Call) -> Predicted[P]:
         """The model's prediction; raises NotReady, and what Batcher.predict raises."""
         return await self._loaded().predict(pixels, call)
+
+    async def explain(self, pixels: Pixels, part: P, call: Call) -> explanation_pb2.Explanation:
+        """Why the model predicted this part of the photo's prediction, for a model that explains.
+
+        Raises NotReady; whatever else is in the way stands in the explanation.
+        """
+        if self._explaining is None:
+            raise NotReady(self._why_not)
+        return await self._explaining.explain(pixels, part, call)
 
     def hangs(self, seconds: float) -> bool:
         """Whether as many batches as may run have all run for that long."""
@@ -120,9 +145,12 @@ class ModelHost(Generic[P]):
         if self._batcher is not None:
             batcher, self._batcher, self._choices = self._batcher, None, None
             self._why_not = "the model is closed"
+            explaining, self._explaining = self._explaining, None
             batcher.close()
+            if explaining is not None:
+                explaining.close()
             # A batch that hangs still uses the network: its memory goes with the process.
-            if batcher.idle():
+            if batcher.idle() and (explaining is None or explaining.idle()):
                 batcher.model.close()
 
     def _prepare(self) -> Model[P]:
@@ -140,6 +168,13 @@ class ModelHost(Generic[P]):
             model.close()
             raise
         return model
+
+    def _explains(self, model: Model[P]) -> Explaining[P] | None:
+        settings = self._settings
+        if model.explainer is None or settings.explain_seconds == 0:
+            return None
+        limits = ExplainingLimits(settings.explain_seconds, settings.max_explaining)
+        return Explaining(model.explainer, self._pool, limits)
 
     def _tell_metrics(self, package: Package) -> None:
         manifest = package.manifest

@@ -1,13 +1,18 @@
 """What a service expects of a model: pixels in, predictions out, always in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from chassis.images import Pixels
 from services.packages import Package
 
-P_co = TypeVar("P_co", covariant=True)
+P = TypeVar("P")
+P_contra = TypeVar("P_contra", contravariant=True)
 
 
 class ModelError(Exception):
@@ -24,7 +29,40 @@ class Box:
     y_max: float
 
 
-class Model(Protocol[P_co]):
+class Method(StrEnum):
+    """How a map is made, and so what its values mean; `ExplanationMethod` says it in full."""
+
+    OCCLUSION = "occlusion"  # how far a cover over the place lowers the label's log odds
+    ATTENTION = "attention"  # the place's share of what the model looked at
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heatmap:
+    """A map of the places that one label of a face, or one word, rests on."""
+
+    box: Box  # what it covers of the photo
+    values: NDArray[np.float32]  # (rows, columns), in the method's unit
+    label: str = ""
+    face: int = 0  # place among the prediction's faces
+    word: str = ""
+
+
+class Explainer(Protocol[P_contra]):
+    """Explains a model's predictions; several threads may ask at once."""
+
+    @property
+    def method(self) -> Method:
+        """How it makes maps."""
+
+    def explain(self, pixels: Pixels, part: P_contra) -> Iterator[tuple[Heatmap, ...]]:
+        """Maps for `part`, which is as much of the photo's prediction as is to be explained.
+
+        Works in steps that others can wait for, and yields after each the maps it completed. Raises
+        ModelError for a photo that it cannot explain.
+        """
+
+
+class Model(Protocol[P]):
     """A loaded model.
 
     Several threads may predict at once. A photo's prediction does not depend on the photos it
@@ -39,7 +77,11 @@ class Model(Protocol[P_co]):
     def max_side(self) -> int:
         """Longest side of a photo that it makes use of, in pixels."""
 
-    def predict(self, batch: Sequence[Pixels]) -> tuple[P_co | ModelError, ...]:
+    @property
+    def explainer(self) -> Explainer[P] | None:
+        """What explains its predictions; None if nothing can."""
+
+    def predict(self, batch: Sequence[Pixels]) -> tuple[P | ModelError, ...]:
         """Predicts each photo: as many results as photos, in their order."""
 
     def close(self) -> None:

@@ -4,24 +4,27 @@ import asyncio
 import json
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from chassis.images import Pixels
 from services.captioner.model import Candidate, Captions
 from services.classifier.model import Attributes, Face, LabelScore
 from services.detector.model import Detection, Detections
 from services.manifest import Manifest
-from services.model import Box, ModelError
+from services.model import Box, Heatmap, Method, ModelError
 from services.packages import Package, write_manifest
 
 PHOTO = Path(__file__).parent / "photos" / "astronaut_small.png"
 SHA256 = "0" * 64
 SOMEWHERE = Box(0.1, 0.2, 0.5, 0.6)
+HEAT = np.array([[0.5, 2.0, 0.0], [-1.0, 0.0, 0.0]], np.float32)
 
-PREDICTIONS = {
+PREDICTIONS: dict[str, Any] = {
     "classification": Attributes(
         faces=(Face(SOMEWHERE, 0.99, (LabelScore("smiling", 0.9), LabelScore("sunglasses", 0.1))),),
         scores=(LabelScore("smiling", 0.9), LabelScore("sunglasses", 0.1)),
@@ -105,11 +108,48 @@ def write_package(folder: Path, task: str = "detection", **changes: Any) -> Path
     return folder
 
 
+class FakeExplainer:
+    """Explains every label of every face, or every word, by the same map, in two steps each.
+
+    `gate`: the second step of the first map waits until it is set. `broken`: that step raises it.
+    """
+
+    def __init__(
+        self, *, gate: threading.Event | None = None, broken: Exception | None = None
+    ) -> None:
+        self.method = Method.OCCLUSION
+        self.asked: list[Any] = []
+        self.began = threading.Event()
+        self._gate = gate
+        self._broken = broken
+
+    def explain(self, _: Pixels, part: Any) -> Iterator[tuple[Heatmap, ...]]:
+        """As the class says."""
+        self.asked.append(part)
+        for map_ in self._maps(part):
+            yield ()
+            self.began.set()
+            if self._gate is not None:
+                self._gate.wait()
+            if self._broken is not None:
+                raise self._broken.with_traceback(None)
+            yield (map_,)
+
+    def _maps(self, part: Any) -> Iterator[Heatmap]:
+        if isinstance(part, Captions):
+            for word in part.candidates[0].text.split():
+                yield Heatmap(SOMEWHERE, HEAT, word=word)
+            return
+        for number, face in enumerate(part.faces):
+            for score in face.scores:
+                yield Heatmap(SOMEWHERE, HEAT, label=score.label, face=number)
+
+
 class FakeModel:
     """Answers every photo with the prediction of its task, or as told.
 
     `gate`: predicting waits until it is set. `broken`: predicting raises it. `refuses`: photos for
-    which it says True get a ModelError, alone.
+    which it says True get a ModelError, alone. `explainer`: explains, if there is one.
     """
 
     def __init__(
@@ -119,9 +159,11 @@ class FakeModel:
         gate: threading.Event | None = None,
         broken: Exception | None = None,
         refuses: Callable[[Pixels], bool] = lambda _: False,
+        explainer: FakeExplainer | None = None,
     ) -> None:
         self.package = fake_package(task)
         self.max_side = self.package.manifest.max_side
+        self.explainer = explainer
         self.batches: list[tuple[Pixels, ...]] = []
         self.began = threading.Event()
         self.closed = False

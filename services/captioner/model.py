@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chassis.images import Pixels
+from services.captioner.attention import ATTENTION, Dictation, Memory, grid
 from services.captioner.beam import Floats, Search, Sentence, State, Words, search
 from services.model import ModelError
 from services.packages import InvalidPackage, Package
@@ -53,6 +54,7 @@ class Captioner:
         self._channels_first = shape.layout == "NCHW"
         self._words = tuple(package.file(VOCABULARY).read_text(encoding="utf-8").splitlines())
         self._rules = _rules(package)
+        self._explainer: Dictation | None = None
 
     @property
     def package(self) -> Package:
@@ -63,6 +65,22 @@ class Captioner:
     def max_side(self) -> int:
         """Longest side of a photo that it makes use of, in pixels."""
         return self._package.manifest.max_side
+
+    @property
+    def explainer(self) -> Dictation | None:
+        """What explains its sentences; None until `learn_to_explain` has found a way."""
+        return self._explainer
+
+    def learn_to_explain(self) -> None:
+        """Has one word said: if the decoder tells where it looked, sentences can be explained."""
+        memory, state = self._look(Pixels(np.zeros((16, 16, 3), np.uint8)))
+        words = np.array([[self._rules.start]], np.int64)
+        seen = self._decoder.run({"words": words, **memory, **state}).get(ATTENTION)
+        places = None if seen is None else grid(seen.shape[-1], *self._size)
+        if places is not None:
+            self._explainer = Dictation(
+                self._look, self._decoder, self._words, self._rules.start, places
+            )
 
     def predict(self, batch: Sequence[Pixels]) -> tuple[Captions | ModelError, ...]:
         """Writes about each photo; one whose features are not finite is a ModelError."""
@@ -84,6 +102,11 @@ class Captioner:
         """Gives its memory back; predicts nothing after."""
         self._encoder.close()
         self._decoder.close()
+
+    def _look(self, photo: Pixels) -> tuple[Memory, Memory]:
+        """What the decoder looks at in a photo, and the state that one sentence starts from."""
+        seen = self._encoder.run({"images": self._prepare(photo)[None]})
+        return {name: seen[name] for name in MEMORY}, {name: seen[name] for name in STATE}
 
     def _prepare(self, photo: Pixels) -> Floats:
         # Squashed, since the photos it learnt from were; averaged where that makes it smaller.
@@ -121,7 +144,9 @@ class _Pen:
 def load(package: Package, runtime: str | None = None, threads: int = 1) -> Captioner:
     """Loads a caption package; InvalidPackage if it is not whole."""
     encoder = package.network(ENCODER, runtime, threads)
-    return Captioner(package, encoder, package.network(DECODER, runtime, threads))
+    captioner = Captioner(package, encoder, package.network(DECODER, runtime, threads))
+    captioner.learn_to_explain()
+    return captioner
 
 
 def _rules(package: Package) -> Search:

@@ -5,7 +5,7 @@ from chassis.decoder import Decoder
 from chassis.doors import Context
 from chassis.images import Pixels
 from services.answers import Answer, answer
-from services.captioner.model import Captions
+from services.captioner.model import Candidate, Captions
 from services.hosting import ModelHost
 from trilens.v1 import captioner_pb2 as pb
 from trilens.v1 import captioner_pb2_grpc as rpc
@@ -41,15 +41,23 @@ class CaptionerServicer(rpc.CaptionerServiceServicer):
         self, pixels: Pixels, options: pb.CaptionOptions, call: Call
     ) -> Answer[pb.Caption]:
         predicted = await self._host.predict(pixels, call)
-        return answer(_caption(predicted.prediction, options), predicted, self._host.package)
+        chosen = _chosen(predicted.prediction, options)
+        result = _caption(chosen)
+        if options.explain:
+            why = await self._host.explain(pixels, Captions(chosen[:1]), call)
+            result.explanation.CopyFrom(why)
+        return answer(result, predicted, self._host.package)
 
 
-def _caption(captions: Captions, options: pb.CaptionOptions) -> pb.Caption:
+def _chosen(captions: Captions, options: pb.CaptionOptions) -> tuple[Candidate, ...]:
     candidates = captions.candidates
     if options.HasField("min_mean_log_probability"):
         least = options.min_mean_log_probability
         candidates = tuple(one for one in candidates if one.log_probability >= least * one.tokens)
-    chosen = candidates[: options.max_candidates if options.HasField("max_candidates") else 1]
+    return candidates[: options.max_candidates if options.HasField("max_candidates") else 1]
+
+
+def _caption(chosen: tuple[Candidate, ...]) -> pb.Caption:
     return pb.Caption(
         text=chosen[0].text if chosen else "",
         candidates=[

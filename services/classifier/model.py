@@ -10,8 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from chassis.images import Pixels
 from services.calibration import Calibrator
+from services.classifier.covering import Covering
 from services.classifier.faces import FaceFinder, FoundFace, Search
-from services.classifier.squares import cut
+from services.classifier.framing import face_crop
 from services.model import Box, ModelError
 from services.packages import InvalidPackage, Package
 from services.runtimes import Network
@@ -21,7 +22,6 @@ ARTIFACT: Final = "attributes"
 # What a manifest's `parameters` may leave out: names in the attributes network's file.
 INPUT: Final = "images"
 OUTPUT: Final = "logits"
-FRAME: Final = 3.1  # side of a face's crop, in the larger of its two distances
 _MOST_FACES_A_RUN: Final = 16  # bounds memory; a photo may show many
 
 
@@ -79,6 +79,11 @@ class Classifier:
     def max_side(self) -> int:
         """Longest side of a photo that it makes use of, in pixels."""
         return self._package.manifest.max_side
+
+    @property
+    def explainer(self) -> Covering:
+        """What explains its labels."""
+        return Covering(self._finder, self, self._labels, self._side)
 
     def predict(self, batch: Sequence[Pixels]) -> tuple[Attributes | ModelError, ...]:
         """Finds each photo's faces by itself, then scores the faces of all photos together."""
@@ -158,21 +163,6 @@ def load(package: Package, runtime: str | None = None, threads: int = 1) -> Clas
     classifier = Classifier(package, finder, package.network(ARTIFACT, runtime, threads))
     classifier.check()
     return classifier
-
-
-def face_crop(
-    photo: NDArray[np.uint8], landmarks: NDArray[np.float32], side: int
-) -> NDArray[np.uint8]:
-    """The face as the network was taught to see faces: (side, side, 3), borders repeated.
-
-    A square around the point between eyes and mouth, FRAME times as wide as the eyes are apart
-    or from the mouth, whichever is more: so that a profile is not framed too tightly.
-    """
-    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
-    apart = float(np.hypot(*(landmarks[0] - landmarks[1])))
-    half = FRAME * max(apart, float(np.hypot(*(eyes - mouth)))) / 2
-    centre = (eyes + mouth) / 2
-    return cut(photo, np.concatenate([centre - half, centre + half]), side)
 
 
 def _search(package: Package) -> Search:

@@ -1,16 +1,23 @@
 """ClassifierService: protobuf on one side, a classifier on the other."""
 
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Final
+
 from chassis.call import Call, current_call
 from chassis.decoder import Decoder
 from chassis.doors import Context
 from chassis.images import Pixels
 from services.answers import Answer, answer, box_message
 from services.choices import Choice
-from services.classifier.model import Attributes, LabelScore
+from services.classifier.model import Attributes, Face, LabelScore
 from services.decisions import Edges, likelihood
 from services.hosting import ModelHost
 from trilens.v1 import classifier_pb2 as pb
 from trilens.v1 import classifier_pb2_grpc as rpc
+
+_FACES_EXPLAINED: Final = 4  # unless the caller says otherwise
+_LABELS_EXPLAINED: Final = 8  # of a face, at most
 
 
 class ClassifierServicer(rpc.ClassifierServiceServicer):
@@ -43,15 +50,15 @@ class ClassifierServicer(rpc.ClassifierServiceServicer):
     ) -> Answer[pb.Classification]:
         predicted = await self._host.predict(pixels, call)
         result = _classification(predicted.prediction, choice, options)
+        if options.HasField("explain"):
+            part = _to_explain(predicted.prediction, choice, options)
+            result.explanation.CopyFrom(await self._host.explain(pixels, part, call))
         return answer(result, predicted, self._host.package, choice.threshold_set)
 
 
 def _classification(
     attributes: Attributes, choice: Choice, options: pb.ClassificationOptions
 ) -> pb.Classification:
-    faces = attributes.faces
-    if options.HasField("max_faces"):
-        faces = faces[: options.max_faces]
     return pb.Classification(
         labels=_labels(attributes.scores, choice),
         faces=[
@@ -60,14 +67,41 @@ def _classification(
                 confidence=face.confidence,
                 labels=_labels(face.scores, choice),
             )
-            for face in faces
+            for face in _faces(attributes, options)
         ],
     )
 
 
+def _to_explain(
+    attributes: Attributes, choice: Choice, options: pb.ClassificationOptions
+) -> Attributes:
+    """The faces to explain, each with the scores to explain."""
+    explain = options.explain
+    most = explain.max_faces if explain.HasField("max_faces") else _FACES_EXPLAINED
+    labels = choice.edges.keys() & (explain.labels or choice.edges.keys())
+    if not labels:
+        return Attributes((), ())
+    return Attributes(
+        tuple(
+            replace(face, scores=_best_first(face.scores, labels)[:_LABELS_EXPLAINED])
+            for face in _faces(attributes, options)[:most]
+        ),
+        (),
+    )
+
+
+def _faces(attributes: Attributes, options: pb.ClassificationOptions) -> tuple[Face, ...]:
+    most = options.max_faces if options.HasField("max_faces") else None
+    return attributes.faces[:most]
+
+
+def _best_first(scores: tuple[LabelScore, ...], labels: Collection[str]) -> tuple[LabelScore, ...]:
+    chosen = (score for score in scores if score.label in labels)
+    return tuple(sorted(chosen, key=lambda score: -score.score))
+
+
 def _labels(scores: tuple[LabelScore, ...], choice: Choice) -> list[pb.LabelScore]:
-    best_first = sorted(scores, key=lambda score: -score.score)
-    return [_label(one, choice.edges[one.label]) for one in best_first if one.label in choice.edges]
+    return [_label(one, choice.edges[one.label]) for one in _best_first(scores, choice.edges)]
 
 
 def _label(one: LabelScore, edges: Edges) -> pb.LabelScore:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chassis.images import Pixels
 from services.calibration import Calibrator
-from services.detector.letterbox import Letterbox
+from services.detector.letterbox import Letterbox, tight
 from services.detector.nms import candidates, suppress
 from services.model import Box, ModelError
 from services.packages import InvalidPackage, Package
@@ -25,6 +25,7 @@ OUTPUT: Final = "output0"
 FLOOR: Final = 0.01  # lowest score of a box that is answered
 OVERLAP: Final = 0.6  # IoU above which the worse of two boxes of one label goes
 LIMIT: Final = 300  # most boxes of a photo
+STRIDE: Final = 32  # pixels; sides of a tight input are multiples of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Detector:
         self._network = network
         shape = package.manifest.preprocessing
         self._width, self._height = shape.width, shape.height
+        self._tight = shape.resize == "tight_letterbox"
         self._labels = tuple(label.id for label in package.manifest.labels)
         self._calibrator = Calibrator(package.manifest)
         self._most = package.manifest.batch_sizes[-1]
@@ -61,6 +63,7 @@ class Detector:
         self._floor = _number(package, "floor", FLOOR)
         self._overlap = _number(package, "overlap", OVERLAP)
         self._limit = int(_number(package, "limit", LIMIT))
+        self._stride = int(_number(package, "stride", STRIDE))
 
     @property
     def package(self) -> Package:
@@ -72,18 +75,28 @@ class Detector:
         """Longest side of a photo that it makes use of, in pixels."""
         return self._package.manifest.max_side
 
+    @property
+    def explainer(self) -> None:
+        """None: a box says by itself what an object was found in."""
+        return None
+
     def predict(self, batch: Sequence[Pixels]) -> tuple[Detections | ModelError, ...]:
         """Finds the objects of each photo; a photo whose answer is not finite is a ModelError."""
-        if not batch:
-            return ()
-        inputs, places = self.prepare(batch)
-        return tuple(map(self._interpret, self.raw(inputs), places))
+        answers: dict[int, Detections | ModelError] = {}
+        for alike in self._alike(batch):
+            inputs, places = self.prepare([batch[place] for place in alike])
+            answers.update(zip(alike, map(self._interpret, self.raw(inputs), places), strict=True))
+        return tuple(answers[place] for place in range(len(batch)))
 
     def prepare(self, batch: Sequence[Pixels]) -> tuple[NDArray[np.float32], tuple[Letterbox, ...]]:
-        """The network's input (n, 3, height, width), and where in it each photo lies."""
-        places = tuple(Letterbox.fit(pixels.array, self._width, self._height) for pixels in batch)
-        inputs = np.empty((len(batch), 3, self._height, self._width), dtype=np.float32)
-        canvas = np.empty((self._height, self._width, 3), dtype=np.uint8)
+        """The network's input (n, 3, height, width), and where in it each photo lies.
+
+        All photos must need the same shape of it.
+        """
+        width, height = self._shape(batch[0])
+        places = tuple(Letterbox.fit(pixels.array, width, height) for pixels in batch)
+        inputs = np.empty((len(batch), 3, height, width), dtype=np.float32)
+        canvas = np.empty((height, width, 3), dtype=np.uint8)
         for pixels, place, normalised in zip(batch, places, inputs, strict=True):
             place.draw(pixels.array, canvas)
             np.multiply(canvas.transpose(2, 0, 1), self._scale, out=normalised)
@@ -102,20 +115,33 @@ class Detector:
         return outputs
 
     def check(self) -> None:
-        """Runs the network once; InvalidPackage if its answer has not the shape of YOLO's."""
-        grey = np.full((1, 3, self._height, self._width), 0.5, dtype=np.float32)
-        shape = self.raw(grey).shape
+        """Runs the network; InvalidPackage if its answer has not the shape of YOLO's."""
+        heights = (self._height, self._stride) if self._tight else (self._height,)
         rows = 4 + len(self._labels)
-        if len(shape) != 3 or shape[:2] != (1, rows):
-            raise InvalidPackage(
-                f"{self._package.path}: the network answers a photo with shape {shape}; wanted is "
-                f"(1, {rows}, anchors): four box rows and a score for each of the "
-                f"{len(self._labels)} labels"
-            )
+        for height in heights:
+            shape = self.raw(np.full((1, 3, height, self._width), 0.5, dtype=np.float32)).shape
+            if len(shape) != 3 or shape[:2] != (1, rows):
+                raise InvalidPackage(
+                    f"{self._package.path}: the network answers a photo with shape {shape}; wanted "
+                    f"is (1, {rows}, anchors): four box rows and a score for each of the "
+                    f"{len(self._labels)} labels"
+                )
 
     def close(self) -> None:
         """Gives its memory back; predicts nothing after."""
         self._network.close()
+
+    def _shape(self, pixels: Pixels) -> tuple[int, int]:
+        """Width and height of the network's input for a photo."""
+        if not self._tight:
+            return self._width, self._height
+        return tight(pixels.array, self._width, self._height, self._stride)
+
+    def _alike(self, batch: Sequence[Pixels]) -> Iterator[tuple[int, ...]]:
+        """Places of photos that can share an input. On a CPU sharing spares little."""
+        shapes = [self._shape(pixels) for pixels in batch]
+        for shape in dict.fromkeys(shapes):
+            yield tuple(place for place, one in enumerate(shapes) if one == shape)
 
     def _interpret(self, raw: NDArray[np.float32], place: Letterbox) -> Detections | ModelError:
         if not np.isfinite(raw).all():
