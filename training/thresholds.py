@@ -18,11 +18,11 @@ from pydantic import ValidationError
 
 from services.manifest import Task
 from services.packages import Package, open_package
-from services.thresholds import Band, ThresholdFile
+from services.thresholds import ThresholdFile
+from training.card_parts import bands
 from training.compare import PROBLEMS, examples, own_option, photos_option
 from training.comparison import common_labels, tested_task
 from training.options import data_option
-from training.tables import table
 from training.tested import Tested
 from training.threshold_fit import DEFAULT_POLICY, FitPolicy, fit_set
 
@@ -72,7 +72,7 @@ def main(
     except PROBLEMS as problem:
         raise click.ClickException(str(problem)) from problem
     output.write_text(json.dumps(found.model_dump(mode="json"), indent=2) + "\n")
-    click.echo(summary(found))
+    click.echo(f"{found.id}\n\n{bands(found)}")
     click.echo(f"wrote {output}")
 
 
@@ -94,29 +94,6 @@ def fitted(package: Package, examples: object, policy: FitPolicy, number: int) -
         version=package.manifest.version,
         policy=chosen.policy,
         labels=chosen.labels,
-    )
-
-
-def summary(found: ThresholdFile) -> str:
-    """The bands and what they reached."""
-    head = ("label", "present from", "precision", "at least", "recall", "absent below", "precision")
-    return f"{found.id}\n\n" + table(
-        head, [_row(label, band) for label, band in found.labels.items()]
-    )
-
-
-def _row(label: str, band: Band) -> tuple[str, ...]:
-    present, absent = band.when_present, band.when_absent
-    return (
-        label,
-        "never" if band.present is None else f"{band.present:g}",
-        *(
-            (f"{present.precision:.3f}", f"{present.precision_low:.3f}", f"{present.recall:.3f}")
-            if present
-            else ("", "", "")
-        ),
-        f"{band.absent:g}",
-        f"{absent.precision:.3f}" if absent else "",
     )
 
 
