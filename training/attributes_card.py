@@ -1,61 +1,92 @@
 """The default classifier's card, written from its measurements."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from services.manifest import Manifest
-from training.faces_measure import EndToEnd, OnPhotos
-from training.faces_scores import Quality
+from training import plots
+from training.attributes_measure import Measured, Reviewed
+from training.attributes_runs import ablation_rows, training_rows
+from training.attributes_tables import (
+    condition_rows,
+    crop_rows,
+    decision_rows,
+    end_rows,
+    gap_text,
+    mirrored_rows,
+    runtime_rows,
+    slice_rows,
+    source_rows,
+)
+from training.bootstrap import Estimate
+from training.calibration import reliability
+from training.faces_scores import LEAST_PRECISION, Quality
+from training.ranking import Ranking
 
 TEMPLATE: Final = Path(__file__).with_name("cards") / "attributes.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """All figures of one package."""
-
-    crops: Mapping[str, Mapping[str, Quality]]  # by split and label
-    end_to_end: tuple[EndToEnd, ...]  # on test
-    photos: OnPhotos
-
-
 def metrics(measured: Measured) -> list[Mapping[str, Any]]:
     """The figures that the manifest keeps."""
-    return [
-        {"name": f"{name} {label}", "value": round(value, 4), "dataset": "faces", "split": split}
-        | {"count": quality.count}
+    found = [
+        _metric(f"{name} {label}", figure, split, quality.count)
         for split, by_label in measured.crops.items()
         for label, quality in by_label.items()
-        for name, value in (
+        for name, figure in (
             ("accuracy", quality.accuracy),
             ("AUC", quality.auc),
             ("AP", quality.average_precision),
+            ("ECE", quality.calibration_error),
         )
     ]
+    if measured.reviewed is not None:
+        quality = measured.reviewed.quality
+        found += [
+            _metric(f"{name} smiling, reviewed labels", figure, "test", quality.count)
+            for name, figure in (("accuracy", quality.accuracy), ("AUC", quality.auc))
+        ]
+    return found
 
 
 def summary(measured: Measured) -> str:
     """The tables as the card has them, for the terminal."""
     photos = measured.photos
-    return "\n".join(
+    return "\n\n".join(
         (
-            _CROPS_HEAD,
-            *_crop_rows(measured.crops),
-            "",
-            _END_HEAD,
-            *map(_end_row, measured.end_to_end),
-            "",
+            crop_rows(measured.crops),
+            _reviewed(measured.reviewed),
+            decision_rows(measured.crops["test"]),
+            mirrored_rows(measured),
+            source_rows(measured.by_source),
+            condition_rows(measured.conditions),
+            slice_rows(measured.slices),
+            gap_text(measured.slices),
+            end_rows(measured.end_to_end),
             f"{photos.milliseconds:.0f} ms a photo, {photos.photos} photos; "
             f"faces seen on {photos.without_people} photos without people: {photos.false_faces}",
         )
     )
 
 
-def card(manifest: Manifest, measured: Measured) -> str:
-    """The card: the template with the figures."""
-    bands = manifest.bands()
+def draw(folder: Path, measured: Measured) -> None:
+    """Draws the card's plots, of test, below the package's folder."""
+    test = measured.crops["test"]
+    scored = {label: quality.scored for label, quality in test.items()}
+    place = folder / "card"
+    plots.reliability(
+        place / "reliability.svg",
+        {label: reliability(one.scores, one.truth) for label, one in scored.items()},
+    )
+    plots.precision_recall(
+        place / "precision-recall.svg",
+        {label: Ranking(one.scores, one.truth) for label, one in scored.items()},
+    )
+    plots.precision_coverage(place / "precision-coverage.svg", scored, LEAST_PRECISION)
+
+
+def card(manifest: Manifest, measured: Measured, before: Mapping[str, Quality], work: Path) -> str:
+    """The card: the template with the figures; `before` are those before the export, on test."""
     return TEMPLATE.read_text().format(
         version=manifest.version,
         side=manifest.preprocessing.width,
@@ -63,9 +94,19 @@ def card(manifest: Manifest, measured: Measured) -> str:
         min_face=manifest.parameters["min_face"],
         license=manifest.license.text,
         command=manifest.provenance.command,
-        thresholds=", ".join(f"{label} {band.present:g}" for label, band in bands.items()),
-        crops="\n".join((_CROPS_HEAD, *_crop_rows(measured.crops))),
-        end_to_end="\n".join((_END_HEAD, *map(_end_row, measured.end_to_end))),
+        crops=crop_rows(measured.crops),
+        reviewed=_reviewed(measured.reviewed),
+        decisions=decision_rows(measured.crops["test"]),
+        thresholds=_thresholds(manifest),
+        sources=source_rows(measured.by_source),
+        conditions=condition_rows(measured.conditions),
+        slices=slice_rows(measured.slices),
+        gap=gap_text(measured.slices),
+        end_to_end=end_rows(measured.end_to_end),
+        mirrored=mirrored_rows(measured),
+        runtimes=runtime_rows(before, measured.crops["test"]),
+        ablation=ablation_rows(work),
+        training=training_rows(work),
         photos=measured.photos.photos,
         milliseconds=f"{measured.photos.milliseconds:.0f}",
         without_people=measured.photos.without_people,
@@ -73,33 +114,35 @@ def card(manifest: Manifest, measured: Measured) -> str:
     )
 
 
-_CROPS_HEAD: Final = (
-    "| split | label | faces | positive | accuracy | AUC | AP | AP, 95 % | "
-    "precision | recall | ECE |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|"
-)
-_END_HEAD: Final = (
-    "| face, px | faces | found | "
-    "smiling accuracy | smiling AUC | sunglasses AP | eyeglasses AUC |\n"
-    "|---|---|---|---|---|---|---|"
-)
+def _metric(name: str, figure: Estimate, split: str, count: int) -> Mapping[str, Any]:
+    return {
+        "name": name,
+        "value": round(figure.value, 4),
+        "low": round(figure.low, 4),
+        "high": round(figure.high, 4),
+        "dataset": "faces",
+        "split": split,
+        "count": count,
+    }
 
 
-def _crop_rows(crops: Mapping[str, Mapping[str, Quality]]) -> Iterator[str]:
-    for split, by_label in crops.items():
-        for label, q in by_label.items():
-            low, high = q.precision_interval
-            yield (
-                f"| {split} | {label} | {q.count} | {q.positives} | {q.accuracy:.3f} | "
-                f"{q.auc:.3f} | {q.average_precision:.3f} | {low:.3f} to {high:.3f} | "
-                f"{q.precision:.2f} | {q.recall:.2f} | {q.calibration_error:.3f} |"
-            )
-
-
-def _end_row(one: EndToEnd) -> str:
-    smiling = one.labels["smiling"]
+def _reviewed(found: Reviewed | None) -> str:
+    if found is None:
+        return "No labels of test were looked at again."
+    quality = found.quality
     return (
-        f"| {one.face} | {one.faces} | {one.found:.3f} | {smiling.accuracy:.3f} | "
-        f"{smiling.auc:.3f} | {one.labels['sunglasses'].average_precision:.3f} | "
-        f"{one.labels['eyeglasses'].auc:.3f} |"
+        f"By labels of smiling that were looked at again ({found.looked_at} faces looked at, "
+        f"{found.corrected} labels corrected, {found.unclear} unclear faces left out): accuracy "
+        f"{quality.accuracy.text()}, AUC {quality.auc.text()}, expected calibration error "
+        f"{quality.calibration_error.text()}, over {quality.count} faces."
     )
+
+
+def _thresholds(manifest: Manifest) -> str:
+    return "; ".join(_bands(manifest))
+
+
+def _bands(manifest: Manifest) -> Iterator[str]:
+    for label, band in manifest.bands().items():
+        present = "never present" if band.present is None else f"present from {band.present:g}"
+        yield f"{label} {present}, absent below {band.absent:g}"

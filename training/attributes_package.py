@@ -13,29 +13,62 @@ from services.classifier.model import ARTIFACT, FINDERS, OUTPUT, Classifier, loa
 from services.packages import Package, open_package
 from services.packages.golden import complete
 from services.runtimes import open_network
+from training.attributes_card import card, draw, metrics
+from training.attributes_measure import Measured, measure
+from training.calibration import calibrated, platt
 from training.faces_augment import reframed
-from training.faces_data import LABELS, UNKNOWN, Faces
-from training.faces_measure import crop_logits
-from training.faces_network import INPUT_SIDE, prepared
-from training.faces_scores import balanced_threshold, platt
+from training.faces_data import LABELS, UNKNOWN, Faces, read_faces
+from training.faces_measure import crop_logits, qualities
+from training.faces_network import attributes_network, prepared, scored
+from training.faces_scores import Quality
+from training.faces_training import BEST, Recipe
 from training.lite0 import MEAN, STD
 from training.lite0_onnx import INPUT, to_onnx
 from training.onnx_weights import store_in_half
+from training.precision import Scored
+from training.threshold_fit import DEFAULT_POLICY, FitPolicy, fit_set
 
 GOLDEN: Final = tuple(Path("tests/photos") / name for name in ("astronaut.jpg", "coffee.jpg"))
-_CALIBRATION: Final = {label: {"scale": 1.0, "offset": 0.0} for label in LABELS}
-_EVEN: Final = dict.fromkeys(LABELS, 0.5)
-_BALANCED: Final = "balanced-v1"
+_EVEN: Final = {label: {"present": 0.5, "absent": 0.5} for label in LABELS}
+COMMAND: Final = "command.txt"  # in the work folder: what started the training
 _MOST_DIFFERENCE: Final = 0.05  # of a logit; what storing weights in 16 bits may cost
 
 
-def build(
-    folder: Path, network: keras.Model, finder: Path, val: Faces, version: str, command: str
-) -> Package:
-    """Writes the whole package but its card and its metrics.
+def write(
+    data: Path, work: Path, version: str, output: Path, finder: Path
+) -> tuple[Path, Measured]:
+    """Writes the package of the best epoch in `work`, with its figures and its card."""
+    network = attributes_network(Recipe().side)
+    network.load_weights(work / BEST)
+    command = (work / COMMAND).read_text().strip()
+    folder = output / "attributes" / version
+    made = folder.with_name(f"{version}.partial")
+    shutil.rmtree(made, ignore_errors=True)
+    val, test = (read_faces(data, split, work) for split in ("val", "test"))
+    fields = _fields(version, command, network.input_shape[1])
+    package = build(made, network, finder, val, fields)
+    measured = measure(package, data, work)
+    package = with_metrics(made, metrics(measured))
+    draw(made, measured)
+    text = card(package.manifest, measured, before_export(package, network, test), work)
+    (made / "card.md").write_text(text)
+    shutil.rmtree(folder, ignore_errors=True)
+    made.rename(folder)
+    return folder, measured
 
-    `finder` holds the face finder's three networks. Raises ValueError if the exported network
-    does not answer as the Keras network does.
+
+def build(
+    folder: Path,
+    network: keras.Model,
+    finder: Path,
+    val: Faces,
+    fields: Mapping[str, Any],
+    dataset: str = "faces",
+) -> Package:
+    """Writes the whole package but its card and its metrics; calibration is fitted on `val`.
+
+    `finder` holds the face finder's three networks; `fields` are the manifest's. Raises ValueError
+    if the exported network does not answer as the Keras network does.
     """
     folder.mkdir(parents=True)
     for name in FINDERS:
@@ -43,9 +76,8 @@ def build(
     path = folder / f"{ARTIFACT}.onnx"
     onnx.save(store_in_half(to_onnx(network, OUTPUT)), path)
     _compare(network, path, val)
-    fields = _fields(version, command)
-    calibrated = fields | _fitted(complete(folder, fields, GOLDEN, load), val)
-    return complete(folder, calibrated, GOLDEN, load)
+    fitted = _fitted(complete(folder, fields, GOLDEN, load), val, dataset)
+    return complete(folder, {**fields, **fitted}, GOLDEN, load)
 
 
 def with_metrics(folder: Path, metrics: list[Mapping[str, Any]]) -> Package:
@@ -55,9 +87,18 @@ def with_metrics(folder: Path, metrics: list[Mapping[str, Any]]) -> Package:
     return complete(folder, {**fields, "metrics": metrics}, GOLDEN, load)
 
 
+def before_export(package: Package, network: keras.Model, faces: Faces) -> dict[str, Quality]:
+    """Quality of the Keras network itself, with the package's calibration."""
+    classifier: Classifier = load(package)
+    scores = classifier.probabilities(scored(network, faces))
+    classifier.close()
+    return qualities(classifier, scores, faces.labels)
+
+
 def _compare(network: keras.Model, path: Path, faces: Faces) -> None:
     """Raises ValueError if ONNX and Keras disagree on the first faces."""
-    images = prepared(np.stack([reframed(face, INPUT_SIDE) for face in faces.images[:32]]))
+    side = network.input_shape[1]
+    images = prepared(np.stack([reframed(face, side) for face in faces.images[:32]]))
     expected = keras.ops.convert_to_numpy(network(images, training=False))
     session = open_network("onnxruntime", path, 1)
     answer = session.run({INPUT: np.ascontiguousarray(images.transpose(0, 3, 1, 2))})[OUTPUT]
@@ -67,32 +108,41 @@ def _compare(network: keras.Model, path: Path, faces: Faces) -> None:
         raise ValueError(f"{path}: a logit differs by {difference:.4f} from the Keras network's")
 
 
-def _fitted(package: Package, val: Faces) -> dict[str, Any]:
-    """Calibration of every label, and the threshold of the rare one, from val."""
+def _fitted(package: Package, val: Faces, dataset: str) -> dict[str, Any]:
+    """Calibration of every label, then the thresholds that reach the policy, from val.
+
+    Labels of which val has too few of either kind keep what the package has.
+    """
     classifier: Classifier = load(package)
     logits = crop_logits(classifier, val)
     classifier.close()
-    calibration, thresholds = {}, dict(_EVEN)
+    policy = FitPolicy.read(DEFAULT_POLICY)
+    manifest = package.manifest
+    fits, examples = {label: manifest.calibration_of(label) for label in LABELS}, {}
     for column, label in enumerate(LABELS):
         known = val.labels[:, column] != UNKNOWN
         truth = val.labels[known, column] == 1
-        fit = platt(logits[known, column], truth)
-        calibration[label] = {"scale": round(fit.scale, 5), "offset": round(fit.offset, 5)}
-        if label == "sunglasses":
-            scores = 1 / (1 + np.exp(-(logits[known, column] * fit.scale + fit.offset)))
-            thresholds[label] = round(balanced_threshold(scores.astype(np.float64), truth), 3)
-    return {"calibration": calibration, **_sets(thresholds)}
-
-
-def _sets(thresholds: Mapping[str, float]) -> dict[str, Any]:
-    bands = {label: {"present": value, "absent": value} for label, value in thresholds.items()}
+        if min(truth.sum(), (~truth).sum()) >= policy.least_positives:
+            fits[label] = platt(logits[known, column], truth)
+            examples[label] = Scored(calibrated(logits[known, column], fits[label]), truth)
+    if not examples:
+        return {}
+    chosen = fit_set(examples, policy, dataset=dataset, split="val", count=len(val.names))
+    bands = manifest.bands() | chosen.labels
     return {
-        "threshold_sets": {_BALANCED: {"labels": bands}},
-        "default_threshold_set": _BALANCED,
+        "calibration": {
+            label: {"scale": round(fit.scale, 5), "offset": round(fit.offset, 5)}
+            for label, fit in fits.items()
+        },
+        **_sets(policy.name, chosen.model_copy(update={"labels": bands}).model_dump(mode="json")),
     }
 
 
-def _fields(version: str, command: str) -> dict[str, Any]:
+def _sets(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
+    return {"threshold_sets": {f"{name}-v1": one}, "default_threshold_set": f"{name}-v1"}
+
+
+def _fields(version: str, command: str, side: int) -> dict[str, Any]:
     return {
         "schema": 1,
         "name": "attributes",
@@ -104,8 +154,8 @@ def _fields(version: str, command: str) -> dict[str, Any]:
         "runtime": "onnxruntime",
         "artifacts": {name: {"path": f"{name}.onnx"} for name in (ARTIFACT, *FINDERS)},
         "preprocessing": {
-            "width": INPUT_SIDE,
-            "height": INPUT_SIDE,
+            "width": side,
+            "height": side,
             "resize": "squash",
             "layout": "NCHW",
             "mean": [MEAN] * 3,
@@ -114,8 +164,7 @@ def _fields(version: str, command: str) -> dict[str, Any]:
         "max_side": 640,
         "batch_sizes": [1, 2, 4],
         "labels": [{"id": label, "name": label.capitalize()} for label in LABELS],
-        "calibration": _CALIBRATION,
-        **_sets(_EVEN),
+        **_sets("even", {"labels": _EVEN}),
         "parameters": {"min_face": 40.0, "factor": 0.709, "thresholds": [0.6, 0.7, 0.8]},
         "license": {
             "id": "LicenseRef-non-commercial-research",

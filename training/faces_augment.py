@@ -15,7 +15,8 @@ Image = NDArray[np.uint8]  # (height, width, 3), RGB
 
 _MOST_ROTATION: Final = 15.0  # degrees
 _MOST_SHIFT: Final = 0.06  # of the side
-_ZOOM: Final = (0.85, 1.15)
+_ZOOM: Final = (0.85, 1.18)
+_MOST_CUT: Final = 0.22  # of the side
 
 
 def reframed(image: Image, side: int) -> Image:
@@ -25,6 +26,8 @@ def reframed(image: Image, side: int) -> Image:
 
 def augmented(image: Image, side: int, rng: np.random.Generator) -> Image:
     """One random variant of the face, at the network's size."""
+    if rng.random() < 0.15:
+        image = _cut(image, rng)
     face = _framed(image, side, rng)
     if rng.random() < 0.5:
         face = face[:, ::-1]
@@ -52,6 +55,17 @@ def _framed(image: Image, side: int, rng: np.random.Generator) -> Image:
     )
 
 
+def _cut(image: Image, rng: np.random.Generator) -> Image:
+    """As if the face had been near the border of its photo, which is repeated."""
+    top, bottom, left, right = (
+        int(cut) for cut in rng.uniform(0, _MOST_CUT * SIDE, 4) * (rng.random(4) < 0.6)
+    )
+    inside = image[top : SIDE - bottom, left : SIDE - right]
+    return np.asarray(
+        cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
 def _coarse(face: Image, rng: np.random.Generator) -> Image:
     """As if the face had been small in its photo."""
     small = int(rng.integers(28, 80))
@@ -65,6 +79,9 @@ def _lit(face: Image, rng: np.random.Generator) -> Image:
     if rng.random() < 0.2:
         light = np.repeat(light.mean(axis=2, keepdims=True), 3, axis=2)
     gain = np.float32(rng.uniform(0.7, 1.3)) * rng.uniform(0.92, 1.08, 3).astype(np.float32)
+    if rng.random() < 0.3:
+        power = np.exp(rng.uniform(-0.7, 0.7))
+        light = (255 * (light / 255) ** power).astype(np.float32)
     light = (light - 128) * gain + np.float32(128 + rng.uniform(-30, 30))
     if rng.random() < 0.2:
         light += rng.normal(0, rng.uniform(2, 12), face.shape).astype(np.float32)

@@ -1,7 +1,7 @@
 """Measures a classifier: on framed faces, on whole photos, and on photos without people."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from training.faces_scores import Quality, quality
 
 _BORDER: Final = SIDE // 2  # pixels around a face's crop that make a photo of it
 _AT_ONCE: Final = 64
+Change = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 _PERSON: Final = 0  # COCO's number
 
 
@@ -45,19 +46,39 @@ class OnPhotos:
 
 def measure_crops(classifier: Classifier, faces: Faces) -> dict[str, Quality]:
     """Quality by label on faces framed as they come, each label over the faces it is known of."""
-    return _by_label(classifier, crop_logits(classifier, faces), faces.labels)
+    return qualities(classifier, crop_scores(classifier, faces), faces.labels)
 
 
-def crop_logits(classifier: Classifier, faces: Faces) -> NDArray[np.float32]:
+def crop_scores(
+    classifier: Classifier, faces: Faces, change: Change | None = None
+) -> NDArray[np.float64]:
+    """Calibrated scores (faces, labels), of faces changed in some way first if you like."""
+    return classifier.probabilities(crop_logits(classifier, faces, change))
+
+
+def crop_logits(
+    classifier: Classifier, faces: Faces, change: Change | None = None
+) -> NDArray[np.float32]:
     """The network's answers (faces, labels), before calibration."""
     side = classifier.package.manifest.preprocessing.width
-    starts = range(0, len(faces.names), _AT_ONCE)
-    return np.concatenate(
-        [
-            classifier.logits([reframed(face, side) for face in faces.images[at : at + _AT_ONCE]])
-            for at in tqdm(starts, desc="scoring faces", leave=False)
-        ]
-    )
+    parts = []
+    for at in tqdm(range(0, len(faces.names), _AT_ONCE), desc="scoring faces", leave=False):
+        images = faces.images[at : at + _AT_ONCE]
+        changed = images if change is None else [change(image) for image in images]
+        parts.append(classifier.logits([reframed(image, side) for image in changed]))
+    return np.concatenate(parts)
+
+
+def qualities(
+    classifier: Classifier, scores: NDArray[np.float64], labels: NDArray[np.int8]
+) -> dict[str, Quality]:
+    """Quality by label, by the package's default thresholds."""
+    bands = classifier.package.manifest.bands()
+    found = {}
+    for column, label in enumerate(LABELS):
+        known = labels[:, column] != UNKNOWN
+        found[label] = quality(scores[known, column], labels[known, column] == 1, bands[label])
+    return found
 
 
 def measure_end_to_end(classifier: Classifier, faces: Faces, shrink: int) -> EndToEnd:
@@ -73,7 +94,7 @@ def measure_end_to_end(classifier: Classifier, faces: Faces, shrink: int) -> End
         face=SIDE // 2 // shrink,
         faces=len(chosen),
         found=len(scores) / len(chosen),
-        labels=dict(_qualities(classifier, np.array(scores), np.array(labels))),
+        labels=qualities(classifier, np.array(scores), np.array(labels)),
     )
 
 
@@ -91,23 +112,6 @@ def measure_photos(classifier: Classifier, folder: Path) -> OnPhotos:
         without_people=sum(empty),
         false_faces=sum(len(a.faces) for a, alone in zip(answers, empty, strict=True) if alone),
     )
-
-
-def _by_label(
-    classifier: Classifier, logits: NDArray[np.float32], labels: NDArray[np.int8]
-) -> dict[str, Quality]:
-    return dict(_qualities(classifier, classifier.probabilities(logits), labels))
-
-
-def _qualities(
-    classifier: Classifier, scores: NDArray[np.float64], labels: NDArray[np.int8]
-) -> Iterator[tuple[str, Quality]]:
-    bands = classifier.package.manifest.bands()
-    for column, label in enumerate(LABELS):
-        known = labels[:, column] != UNKNOWN
-        truth = labels[known, column] == 1
-        threshold = bands[label].present
-        yield label, quality(scores[known, column], truth, 1.0 if threshold is None else threshold)
 
 
 def _photo(face: NDArray[np.uint8], shrink: int) -> Pixels:

@@ -65,7 +65,8 @@ def _classifier(package: Package, folder: Path) -> Mapping[str, str]:
     from training.faces_network import attributes_network
     from training.native_faces import face_network
 
-    network = attributes_network(package.file(ARTIFACT))
+    side = package.manifest.preprocessing.width
+    network = attributes_network(side, package.file(ARTIFACT))
     images = keras.Input(network.input_shape[1:], name="images")
     keras.Model(images, {"logits": network(images)}).save(folder / f"{ARTIFACT}.keras")
     for name in FINDERS:

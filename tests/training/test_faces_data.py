@@ -16,12 +16,16 @@ LABELS = """file,smiling,sunglasses,eyeglasses,source,origin
 b.jpg,1,,0,mtfl,x
 a.jpg,,1,,celeba,y
 """
+LANDMARKS = """file,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,mouth_x,mouth_y,a,b
+b.jpg,1,2,3,4,5,6,7,8,9,10
+"""
 
 
 def written(folder, names):
     """A small data folder with one split, `val`, in two archives."""
     (folder / "faces").mkdir()
     (folder / "faces" / "labels-val.csv").write_text(LABELS)
+    (folder / "faces" / "landmarks-val.csv").write_text(LANDMARKS)
     for number, name in enumerate(names):
         content = io.BytesIO()
         Image.new("RGB", (64, 64), (200 * number, 0, 90)).save(content, "JPEG")
@@ -37,6 +41,8 @@ def test_faces_come_in_the_order_of_their_labels(tmp_path):
     assert faces.labels.tolist() == [[1, UNKNOWN, 0], [UNKNOWN, 1, UNKNOWN]]
     assert faces.images.shape == (2, SIDE, SIDE, 3)
     assert faces.images[0, 0, 0, 0] > 150 > faces.images[1, 0, 0, 0]
+    assert faces.landmarks[0].tolist() == [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]]
+    assert np.isnan(faces.landmarks[1]).all()
 
 
 def test_the_second_reading_needs_no_archive(tmp_path):
@@ -57,6 +63,23 @@ def test_a_labelled_face_that_is_missing_is_named_and_nothing_is_kept(tmp_path):
         read_faces(folder, "val", tmp_path / "kept")
 
     assert not list((tmp_path / "kept").glob("*.npy"))
+
+
+def test_faces_cut_tight_are_shown_smaller_so_that_all_are_framed_alike(tmp_path):
+    folder = written(tmp_path, ["a.jpg", "b.jpg"])
+    (folder / "faces" / "labels-val.csv").write_text(LABELS.replace("celeba", "smilesmiled"))
+    content = io.BytesIO()
+    half = np.repeat(np.array([[0] * 32 + [255] * 32], np.uint8), 64, axis=0)
+    half[:8] = 255 - half[:8]
+    Image.fromarray(half).convert("RGB").save(content, "PNG")
+    with zipfile.ZipFile(folder / "faces" / "val-000.zip", "w") as archive:
+        archive.writestr("a.jpg", content.getvalue())
+
+    face = read_faces(folder, "val", tmp_path / "kept").images[1]
+
+    stripe = np.flatnonzero(face[:, 0, 0] > 128)
+    assert stripe[0] == 0
+    assert 28 <= stripe[-1] <= 36
 
 
 def test_augmentation_repeats_with_its_seed_and_differs_without():

@@ -1,0 +1,173 @@
+"""The tables of the attributes card."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from training.attributes_measure import Measured
+from training.faces_measure import EndToEnd
+from training.faces_robustness import Condition, Slice, largest_gap
+from training.faces_scores import Quality
+from training.tables import table
+
+
+def crop_rows(crops: Mapping[str, Mapping[str, Quality]]) -> str:
+    """Quality by split and label, with intervals."""
+    head = ("split", "label", "faces", "positive", "accuracy", "AUC", "AP")
+    more = ("recall at precision 0.9", "ECE", "Brier skill")
+    return table(
+        (*head, *more),
+        (
+            (
+                split,
+                label,
+                str(q.count),
+                str(q.scored.positives),
+                q.accuracy.text(),
+                q.auc.text(),
+                q.average_precision.text(),
+                q.recall_at_precision.text(2),
+                q.calibration_error.text(),
+                q.brier_skill.text(2),
+            )
+            for split, by_label in crops.items()
+            for label, q in by_label.items()
+        ),
+    )
+
+
+def decision_rows(by_label: Mapping[str, Quality]) -> str:
+    """What the default thresholds decide on test."""
+    return table(
+        ("label", "present: precision", "recall", "absent: precision", "recall", "uncertain"),
+        (
+            (label, *(f"{value:.3f}" for value in (*q.present, *q.absent, q.uncertain)))
+            for label, q in by_label.items()
+        ),
+    )
+
+
+def mirrored_rows(measured: Measured) -> str:
+    """What scoring each face and its mirror would gain, at twice the network's time."""
+
+    def row(split: str, kind: str, found: Mapping[str, Quality]) -> Sequence[str]:
+        smiling = found["smiling"]
+        return (
+            split,
+            kind,
+            f"{smiling.accuracy.value:.3f}",
+            f"{smiling.auc.value:.4f}",
+            f"{found['sunglasses'].average_precision.value:.3f}",
+            f"{found['eyeglasses'].auc.value:.4f}",
+        )
+
+    rows = []
+    for split in measured.crops:
+        rows.append(row(split, "the face, as served", measured.crops[split]))
+        rows.append(row(split, "the face and its mirror", measured.mirrored[split]))
+    return table(
+        ("split", "scored", "smiling accuracy", "AUC", "sunglasses AP", "eyeglasses AUC"), rows
+    )
+
+
+def source_rows(by_source: Mapping[str, Mapping[str, Quality]]) -> str:
+    """Quality on test by source; a label is left out where a source has only one kind."""
+    return table(
+        ("source", "label", "faces", "positive", "accuracy", "AUC", "AP"),
+        (
+            (
+                source,
+                label,
+                str(q.count),
+                str(q.scored.positives),
+                q.accuracy.text(),
+                q.auc.text(),
+                q.average_precision.text(),
+            )
+            for source, by_label in by_source.items()
+            for label, q in by_label.items()
+        ),
+    )
+
+
+def condition_rows(conditions: Iterable[Condition]) -> str:
+    """Figures on test, the pictures changed."""
+    return table(
+        ("pictures", "smiling accuracy", "smiling AUC", "sunglasses AP", "eyeglasses AUC"),
+        (
+            (
+                one.name,
+                f"{one.accuracy:.3f}",
+                f"{one.auc['smiling']:.3f}",
+                f"{one.average_precision:.3f}",
+                f"{one.auc['eyeglasses']:.3f}",
+            )
+            for one in conditions
+        ),
+    )
+
+
+def slice_rows(slices: Iterable[Slice]) -> str:
+    """Smiling on parts of test."""
+    return table(
+        ("by", "faces that are", "faces", "smiling accuracy", "smiling AUC"),
+        (
+            (one.by, one.name, str(one.faces), one.accuracy.text(), f"{one.auc:.3f}")
+            for one in slices
+        ),
+    )
+
+
+def gap_text(slices: tuple[Slice, ...]) -> str:
+    """Where the parts differ most."""
+    worst, best = largest_gap(slices)
+    return (
+        f"Largest gap: by {worst.by}, smiling accuracy {worst.accuracy.value:.3f} "
+        f"({worst.name}) against {best.accuracy.value:.3f} ({best.name})."
+    )
+
+
+def end_rows(found: Iterable[EndToEnd]) -> str:
+    """Whole photos, the face finder in front."""
+    return table(
+        (
+            "face, px",
+            "faces",
+            "found",
+            "smiling accuracy",
+            "smiling AUC",
+            "sunglasses AP",
+            "eyeglasses AUC",
+        ),
+        (
+            (
+                str(one.face),
+                str(one.faces),
+                f"{one.found:.3f}",
+                one.labels["smiling"].accuracy.text(),
+                one.labels["smiling"].auc.text(),
+                one.labels["sunglasses"].average_precision.text(),
+                one.labels["eyeglasses"].auc.text(),
+            )
+            for one in found
+        ),
+    )
+
+
+def runtime_rows(before: Mapping[str, Quality], served: Mapping[str, Quality]) -> str:
+    """The trained network in Keras and the package as served, on the same faces."""
+
+    def row(kind: str, found: Mapping[str, Quality]) -> Sequence[str]:
+        figures = (
+            found["smiling"].accuracy,
+            found["smiling"].auc,
+            found["sunglasses"].average_precision,
+            found["eyeglasses"].auc,
+        )
+        return (kind, *(f"{one.value:.4f}" for one in figures))
+
+    return table(
+        ("test, through", "smiling accuracy", "smiling AUC", "sunglasses AP", "eyeglasses AUC"),
+        (
+            row("Keras, 32 bits, as trained", before),
+            row("the package as served (onnxruntime, weights stored in 16 bits)", served),
+        ),
+    )
