@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from local.cluster import cluster, control, gpus, images
+from local.cluster import addons, cluster, control, gpus, images
 from local.cluster.alone import alone
 from local.cluster.build import build
 from local.cluster.needs import Unmet, check_machine
@@ -19,7 +19,7 @@ def main() -> int:
     options = _options()
     try:
         _do(options, Place(options.name))
-    except (Unmet, cluster.Failed, images.NotLoaded) as problem:
+    except (Unmet, cluster.Failed, images.NotBuilt, addons.NotInstalled) as problem:
         print(problem, file=sys.stderr)
         return 1
     return 0
@@ -45,11 +45,27 @@ def _do(options: argparse.Namespace, place: Place) -> None:
             cluster.run(place, options.words)
         case "load":
             images.load(_living(place), options.file)
+        case "add":
+            addons.install(place, _living(place), options.addon)
+            print(f"{options.addon} is ready after {time.monotonic() - begun:.1f} s")
+        case "image":
+            with alone("images"):
+                _image(options, place)
         case "gpu":
             _living(place)
             gpus.set_health(place.gpus, options.gpu, options.health)
         case _:
             _control(options, place)
+
+
+def _image(options: argparse.Namespace, place: Place) -> None:
+    images.build_base()
+    base = {"BASE": images.BASE}
+    file = images.build(options.image, options.dockerfile, options.context, base)
+    print(f"{options.image} is in {file}")
+    if living := Living.read(place):
+        images.load(living, file)
+        print(f"cluster {place.name} has it")
 
 
 def _control(options: argparse.Namespace, place: Place) -> None:
@@ -82,6 +98,12 @@ def _options() -> argparse.Namespace:
     running.add_argument("words", nargs=argparse.REMAINDER)
     loading = commands.add_parser("load", help="load the images of an OCI archive")
     loading.add_argument("file", type=Path)
+    image = commands.add_parser("image", help="build an image, and load it if the cluster runs")
+    image.add_argument("image", help="its name, such as localhost/gateway:1")
+    image.add_argument("--dockerfile", type=Path, required=True)
+    image.add_argument("--context", type=Path, default=Path())
+    adding = commands.add_parser("add", help="install something on it, building it if needed")
+    adding.add_argument("addon", choices=sorted(addons.ADDONS))
     gpu = commands.add_parser("gpu", help="take a simulated GPU away, or bring it back")
     gpu.add_argument("gpu", choices=[f"gpu-{number}" for number in range(gpus.COUNT)])
     gpu.add_argument("health", choices=(gpus.HEALTHY, gpus.LOST))

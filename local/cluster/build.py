@@ -39,6 +39,7 @@ def _build(group: Group, name: str, place: str) -> None:
     words = _last_words(command, group.folder, name, begun)
     if words is not None:
         raise Unmet(f"{name} could not be built:\n{words}")
+    _keep_manifests(group)  # before the program: with it the group counts as built
     unfinished.rename(group.built() / name)
     print(f"  took {time.monotonic() - begun:.0f} s", flush=True)
 
@@ -58,6 +59,16 @@ def _last_words(command: tuple[str, ...], folder: Path, name: str, begun: float)
                 told = time.monotonic()
                 print(f"  {name}: {len(said)} packages, {told - begun:.0f} s", flush=True)
     return None if going.returncode == 0 else "".join(said[-20:])
+
+
+def _keep_manifests(group: Group) -> None:
+    if group.manifests:
+        asked = ("go", "list", "-m", "-f", "{{.Dir}}", group.module)
+        told = subprocess.run(asked, cwd=group.folder, capture_output=True, text=True, check=True)
+        kept = group.built() / "manifests"
+        shutil.copytree(Path(told.stdout.strip()) / group.manifests, kept, dirs_exist_ok=True)
+        for file in (kept, *kept.rglob("*")):
+            file.chmod(file.stat().st_mode | 0o200)  # modules are kept read-only
 
 
 def _forget_older(group: Group) -> None:

@@ -16,7 +16,7 @@ def make(folder: Path, addresses: Sequence[str]) -> None:
     # Everything that is part of the cluster may do everything in it.
     _sign(folder, "admin", "/O=system:masters/CN=admin")
     _sign(folder, "front-proxy", "/CN=front-proxy")
-    names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost"]
+    names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "*.keda.svc"]
     alternatives = [f"DNS:{name}" for name in names] + [f"IP:{ip}" for ip in addresses]
     _sign(folder, "serving", "/CN=serving", f"subjectAltName={','.join(alternatives)}")
     curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")

@@ -32,7 +32,7 @@ def up(place: Place) -> None:
         living = _start(place)
         images.load_own(place, living)
     ready = (sys.executable, "-m", "local.cluster.ready", place.name)
-    if subprocess.run(within(living, ready), cwd=ROOT, check=False).returncode != 0:
+    if subprocess.run(living.within(*ready), cwd=ROOT, check=False).returncode != 0:
         raise Failed("the cluster did not come up")
 
 
@@ -51,13 +51,8 @@ def run(place: Place, command: Sequence[str]) -> NoReturn:
         raise Failed(f"there is no cluster {place.name}: make cluster")
     os.environ["KUBECONFIG"] = str(place.kubeconfig)
     os.environ["PATH"] = search_path()
-    inside = within(living, command)
+    inside = living.within(*command)
     os.execvp(inside[0], inside)  # noqa: S606 - no shell is the point
-
-
-def within(living: Living, command: Sequence[str]) -> tuple[str, ...]:
-    """The command, run in the cluster's network."""
-    return ("nsenter", f"--target={living.pid}", "--net", "--", *command)
 
 
 def _start(place: Place) -> Living:

@@ -1,31 +1,132 @@
-"""Images: into the cluster's containerd, without a registry."""
+"""Images: built from Dockerfiles, and brought into a cluster's containerd, without a registry."""
 
+import os
+import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from local.cluster import names, oci, programs
+from local.cluster.needs import check_images
 from local.cluster.place import Living, Place
 
+BASE: Final = "localhost/python:3.11"
 
-class NotLoaded(Exception):
-    """An image could not be loaded; the text says why."""
+_RELEASE: Final = "bookworm"  # its Python is 3.11
+_PACKAGES: Final = "ca-certificates,python3,python3-venv"
+# What a container needs least.
+_STRIPPED: Final = (
+    "usr/share/doc/*",
+    "usr/share/man/*",
+    "usr/share/info/*",
+    "usr/share/locale/*",
+    "var/cache/apt/*",
+    "var/lib/apt/lists/*",
+    "var/log/*",
+)
+_BASE_FILE: Final = """\
+FROM scratch
+ADD root.tar /
+RUN ln -s python3 /usr/bin/python
+CMD ["python3"]
+"""
+# A package index that the machine trusts is trusted while an image is built, too.
+_TRUSTED: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+class NotBuilt(Exception):
+    """An image could not be built or loaded; the text says why."""
+
+
+def build(name: str, dockerfile: Path, context: Path, arguments: Mapping[str, str]) -> Path:
+    """Builds an image and returns its archive; layers that did not change are not built again."""
+    check_images()
+    file = _folder() / f"{name.replace('/', '_').replace(':', '_')}.tar"
+    words = [word for item in arguments.items() for word in ("--build-arg", "=".join(item))]
+    _bud(name, "--file", str(dockerfile), *words, *_trust(), str(context))
+    file.unlink(missing_ok=True)
+    _buildah("push", "--quiet", name, f"oci-archive:{file}:{name}")
+    return file
+
+
+def build_base() -> None:
+    """Makes Debian with Python, once; elsewhere the Dockerfiles stand on `python:3.11-slim`."""
+    check_images()
+    known = _command("inspect", "--type", "image", BASE)
+    if subprocess.run(known, capture_output=True, check=False).returncode == 0:
+        return
+    print(f"building {BASE} ...", flush=True)
+    root, context = _folder() / "root", _folder() / "base"
+    for folder in (root, context):
+        shutil.rmtree(folder, ignore_errors=True)
+    context.mkdir(parents=True)
+    _run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _RELEASE, str(root))
+    for pattern in _STRIPPED:
+        for path in root.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _run("tar", "--create", f"--directory={root}", f"--file={context}/root.tar", ".")
+    (context / "Dockerfile").write_text(_BASE_FILE)
+    _bud(BASE, str(context))
+    for folder in (root, context):
+        shutil.rmtree(folder)
 
 
 def load(living: Living, file: Path) -> None:
     """Loads the images of an OCI archive, under the names that it has them under."""
     ctr = (str(programs.path("ctr")), "--namespace", "k8s.io")
-    # --local: this side unpacks, in the cluster's mount namespace.
-    command = (*ctr, "images", "import", "--local", "--digests", str(file))
-    inside = ("nsenter", f"--target={living.pid}", "--mount", "--net", "--")
-    done = subprocess.run((*inside, *command), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise NotLoaded(f"{file.name}: {done.stderr.strip()}")
+    # --local: this side unpacks, so it has to see the cluster's mounts.
+    importing = (*ctr, "images", "import", "--local", "--digests", str(file))
+    _run(*living.within(*importing, mounts=True))
 
 
 def load_own(place: Place, living: Living) -> None:
     """Loads what the cluster itself needs."""
-    for program, name in (("pause", oci.PAUSE), ("coredns", names.IMAGE)):
-        file = place.folder / f"{program}.tar"
-        oci.archive(programs.path(program), name, file)
-        load(living, file)
-        file.unlink()
+    load_program(place, living, "pause", oci.PAUSE)
+    load_program(place, living, "coredns", names.IMAGE)
+
+
+def load_program(place: Place, living: Living, program: str, name: str) -> None:
+    """Loads an image with nothing but that program."""
+    file = place.folder / f"{program}.tar"
+    oci.archive(programs.path(program), name, file)
+    load(living, file)
+    file.unlink()
+
+
+def _bud(name: str, *words: str) -> None:
+    _buildah("bud", "--quiet", "--isolation", "chroot", "--layers", "--tag", name, *words)
+
+
+def _trust() -> tuple[str, ...]:
+    volumes = [f"{_TRUSTED}:{_TRUSTED}:ro"] if _TRUSTED.exists() else []
+    settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    if settings:
+        file = _folder() / "pip.conf"
+        lines = [f"{name[4:].lower().replace('_', '-')} = {v}" for name, v in settings.items()]
+        file.write_text("\n".join(["[global]", *lines, ""]))
+        volumes.append(f"{file}:/etc/pip.conf:ro")
+    return tuple(word for volume in volumes for word in ("--volume", volume))
+
+
+def _buildah(*words: str) -> None:
+    _run(*_command(*words))
+
+
+def _command(*words: str) -> tuple[str, ...]:
+    # A store of our own: removing the cache folder removes it.
+    store = ("--root", str(_folder() / "store"), "--runroot", str(_folder() / "run"))
+    return ("buildah", *store, "--storage-driver", "vfs", *words)
+
+
+def _folder() -> Path:
+    folder = programs.cache() / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip().splitlines()
+        raise NotBuilt(f"{Path(command[0]).name} failed:\n" + "\n".join(words[-15:]))

@@ -75,6 +75,11 @@ class Living:
             return None
         return written if cls.of(written.pid) == written else None
 
+    def within(self, *command: str, mounts: bool = False) -> tuple[str, ...]:
+        """The command, run in the cluster's network and, if asked for, where its mounts are."""
+        namespaces = ("--net", "--mount") if mounts else ("--net",)
+        return ("nsenter", f"--target={self.pid}", *namespaces, "--", *command)
+
     def write(self, place: Place) -> None:
         """Leaves word for those who ask later."""
         unfinished = place.folder / ".living.json"

@@ -20,7 +20,8 @@ class Group:
     programs: dict[str, str]
     tags: str = ""
     stamped: str = ""  # a variable that is told the version: the module itself does not know it
-    versioned_by: str = ""
+    module: str = ""  # whose version that is
+    manifests: str = ""  # a folder of the module that is kept beside the programs
 
     @property
     def folder(self) -> Path:
@@ -38,9 +39,9 @@ class Group:
     def version(self) -> str:
         """The version that go.mod asks for."""
         text = (self.folder / "go.mod").read_text()
-        found = re.search(rf"{re.escape(self.versioned_by)} (v\S+)", text)
+        found = re.search(rf"{re.escape(self.module)} (v\S+)", text)
         if found is None:
-            raise ValueError(f"{self.folder}/go.mod does not name {self.versioned_by}")
+            raise ValueError(f"{self.folder}/go.mod does not name {self.module}")
         return found[1]
 
     @property
@@ -73,7 +74,7 @@ KUBERNETES: Final = Group(
         )
     },
     stamped="k8s.io/component-base/version.gitVersion",
-    versioned_by="k8s.io/kubernetes",
+    module="k8s.io/kubernetes",
 )
 ETCD: Final = Group("etcd", {"etcd": "go.etcd.io/etcd/server/v3"})
 CONTAINERD: Final = Group(
@@ -90,11 +91,19 @@ HELM: Final = Group(
     "helm",
     {"helm": "helm.sh/helm/v4/cmd/helm"},
     stamped="helm.sh/helm/v4/internal/version.version",
-    versioned_by="helm.sh/helm/v4",
+    module="helm.sh/helm/v4",
 )
-KWOK: Final = Group("kwok", {"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
+KWOK: Final = Group(
+    "kwok",
+    {"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+    module="sigs.k8s.io/kwok",
+    manifests="kustomize",
+)
 METRICS_SERVER: Final = Group(
-    "metrics-server", {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"}
+    "metrics-server",
+    {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
+    module="sigs.k8s.io/metrics-server",
+    manifests="manifests",
 )
 KEDA: Final = Group(
     "keda",
@@ -102,6 +111,8 @@ KEDA: Final = Group(
         "keda-operator": "github.com/kedacore/keda/v2/cmd/operator",
         "keda-adapter": "github.com/kedacore/keda/v2/cmd/adapter",
     },
+    module="github.com/kedacore/keda/v2",
+    manifests="config",
 )
 
 # Without these there is no cluster, or nothing to install on it.
