@@ -1,4 +1,4 @@
-"""A photo of any shape in a network's input of fixed shape, and the way back."""
+"""A photo of any shape in a network's input, and the way back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GREY: Final = 114  # what the network saw around its photos in training
+
+
+def tight(photo: NDArray[np.uint8], width: int, height: int, stride: int) -> tuple[int, int]:
+    """Width and height of the smallest input that holds the photo as `width` x `height` would.
+
+    Its sides are multiples of `stride`, which the network's own grids need.
+    """
+    place = Letterbox.fit(photo, width, height)
+    return -(-place.width // stride) * stride, -(-place.height // stride) * stride
 
 
 @dataclass(frozen=True, slots=True)
