@@ -30,7 +30,7 @@ def packages(tmp_path_factory):
 
 
 def run(command, *arguments):
-    return CliRunner().invoke(command, [*map(str, arguments), "--data", "/tmp"])  # noqa: S108
+    return CliRunner().invoke(command, [*map(str, arguments), "--data", str(ROOT)])
 
 
 def compared(packages, photos, **options):
