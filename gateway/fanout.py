@@ -9,7 +9,6 @@ from typing import Final
 
 from opentelemetry.trace import SpanKind
 
-from chassis.budget import short_of
 from chassis.call import Call, Deadline
 from chassis.errors import DeadlineExceeded, Internal
 from chassis.images import Pixels
@@ -26,6 +25,7 @@ from chassis.telemetry import (
     span,
 )
 from gateway.backends import Backend
+from gateway.budget import short_of
 from gateway.outcomes import Answered, Failure, Outcome, failure
 from gateway.pulse import Pulse
 from trilens.v1 import analysis_pb2 as pb

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from google.rpc import status_pb2
 
-from chassis.budget import short_of
 from chassis.call import Call, Priority, answering, current_call, new_request_id, valid_id
 from chassis.doors import Context
 from chassis.errors import Internal, InvalidRequest, TrilensError, Violation
@@ -15,6 +14,7 @@ from chassis.settings import ServerSettings
 from chassis.telemetry import ITEM, REQUEST_ID, below, span
 from chassis.version import VERSION
 from gateway.analyze import Analyzer, Feature
+from gateway.budget import short_of
 from gateway.settings import GatewaySettings
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import analysis_pb2_grpc as rpc

@@ -13,7 +13,6 @@ import grpc
 import numpy as np
 from google.rpc import status_pb2
 
-from chassis.budget import short_of
 from chassis.call import Call, Deadline, Priority
 from chassis.compute import ComputePool
 from chassis.errands import Errands
@@ -27,6 +26,9 @@ from trilens.v1 import explanation_pb2 as pb
 P = TypeVar("P")
 
 logger = logging.getLogger(__name__)
+
+# Of the time that is left for the answer: it is at hand, and must not be late for its explanation.
+_SHARE: Final = 0.5
 
 METHODS: Final = {
     Method.OCCLUSION: pb.EXPLANATION_METHOD_OCCLUSION,
@@ -109,7 +111,8 @@ class Explaining(Generic[P]):
             self._under_way -= 1
 
     async def _collect(self, pixels: Pixels, part: P, call: Call, maps: list[Heatmap]) -> None:
-        allowed, rest = Deadline.after(self._limits.seconds), short_of(call).deadline
+        allowed = Deadline.after(self._limits.seconds)
+        rest = Deadline.after(_SHARE * call.deadline.left())
         within = replace(
             call, deadline=min(allowed, rest), priority=max(call.priority, Priority.BATCH)
         )
@@ -122,7 +125,7 @@ class Explaining(Generic[P]):
                 raise ExplanationTooLong(
                     f"explaining takes more than the {self._limits.seconds:g} s allowed here"
                 ) from None
-            raise DeadlineExceeded("the deadline left no time to explain it all") from None
+            raise DeadlineExceeded("the deadline leaves no time to explain it all") from None
         except Exception as error:
             logger.exception("a photo could not be explained")
             raise ModelFailed("the model could not explain this photo") from error
