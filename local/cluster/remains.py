@@ -11,7 +11,7 @@ from typing import Final
 from local.cluster.place import Place, running
 
 # The kubelet sets these for the whole machine.
-_SETTINGS: Final = (
+SETTINGS: Final = (
     "vm/overcommit_memory",
     "vm/panic_on_oom",
     "kernel/panic",
@@ -26,7 +26,7 @@ _SYSCTL: Final = Path("/proc/sys")
 def note() -> None:
     """Writes down how the machine was before the first cluster; another one may run already."""
     if not _noted().exists():
-        found = {name: (_SYSCTL / name).read_text() for name in _SETTINGS}
+        found = {name: (_SYSCTL / name).read_text() for name in SETTINGS}
         _noted().parent.mkdir(parents=True, exist_ok=True)
         _noted().write_text(json.dumps(found))
 

@@ -11,7 +11,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(remains, "_CGROUPS", tmp_path / "cgroup")
     monkeypatch.setattr(remains, "_SYSCTL", tmp_path / "sysctl")
-    monkeypatch.setattr(remains, "_SETTINGS", ("kernel/panic",))
+    monkeypatch.setattr(remains, "SETTINGS", ("kernel/panic",))
     (tmp_path / "cgroup").mkdir()
     (tmp_path / "cgroup" / "cgroup.controllers").touch()
     (tmp_path / "sysctl" / "kernel").mkdir(parents=True)
