@@ -6,7 +6,7 @@
 
 Prints both figures, their difference with its 95 % interval (paired bootstrap), how many of the
 samples the new one wins, and how many answers differ. `--notes` writes that as release notes of the
-new package. Needs the training environment for attributes only, and neither TensorFlow nor torch.
+new package. Needs neither TensorFlow nor torch.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+from rich.progress import track
 
 LABELS: Final = ("smiling", "sunglasses", "eyeglasses")
 SIDE: Final = 128  # pixels a side as kept; the largest faces come in this size
@@ -79,16 +79,13 @@ def _decode(archives: list[Path], shown: Mapping[str, float], kept: Path) -> Non
     shape = (len(shown), SIDE, SIDE, 3)
     images = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
     places = {name: place for place, name in enumerate(shown)}
-    progress = tqdm(total=len(shown), desc=f"decoding {kept.stem}", unit="face")
-    for path in archives:
+    for path in track(archives, f"decoding {kept.stem}"):
         with zipfile.ZipFile(path) as archive:
             for member in archive.namelist():
                 name = Path(member).name
                 place = places.pop(name, None)
                 if place is not None:
                     images[place] = _face(archive.read(member), member, shown[name])
-                    progress.update()
-    progress.close()
     if places:
         raise FileNotFoundError(f"{len(places)} labelled faces are in no archive: {min(places)}...")
     images.flush()

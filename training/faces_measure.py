@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+from rich.progress import track
 
 from chassis.images import ImageLimits, Pixels, decode
 from services.classifier.model import Attributes, Classifier
@@ -62,7 +62,7 @@ def crop_logits(
     """The network's answers (faces, labels), before calibration."""
     side = classifier.package.manifest.preprocessing.width
     parts = []
-    for at in tqdm(range(0, len(faces.names), _AT_ONCE), desc="scoring faces", leave=False):
+    for at in track(range(0, len(faces.names), _AT_ONCE), "scoring faces", transient=True):
         images = faces.images[at : at + _AT_ONCE]
         changed = images if change is None else [change(image) for image in images]
         parts.append(classifier.logits([reframed(image, side) for image in changed]))
@@ -85,7 +85,7 @@ def measure_end_to_end(classifier: Classifier, faces: Faces, shrink: int) -> End
     """The faces of MTFL in photos of their own, 1 / `shrink` of their size."""
     chosen = [place for place, source in enumerate(faces.sources) if source == "mtfl"]
     scores, labels = [], []
-    for place in tqdm(chosen, desc="searching faces", leave=False):
+    for place in track(chosen, "searching faces", transient=True):
         found = _middle_face(classifier, _photo(faces.images[place], shrink))
         if found is not None:
             scores.append(found)

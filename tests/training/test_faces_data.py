@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("tqdm", reason="tqdm is installed for training only")
-
 from training.faces_augment import augmented, reframed
 from training.faces_data import SIDE, UNKNOWN, read_faces
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("tqdm", reason="tqdm is installed for training only")
-
 from services.classifier.model import ARTIFACT, OUTPUT, load
 from services.packages import open_package
 from services.packages.golden import complete

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("tqdm", reason="tqdm is installed for training only")
-
 from training.faces_data import LABELS, SIDE, UNKNOWN
 from training.faces_sunglasses import as_sunglasses, can_wear, with_sunglasses
 
