@@ -20,6 +20,8 @@ def hosting(settings: GatewaySettings) -> Host:
         chosen = ModelSettings(
             model=feature.model or "",
             runtime=feature.runtime,
+            threshold_files=feature.threshold_files,
+            threshold_set=feature.threshold_set,
             max_waiting=settings.max_queue,
             max_batch=settings.max_batch,
             explain_seconds=settings.explain_seconds,

@@ -1,13 +1,16 @@
 """What an operator may change about the gateway."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import NoDecode
 
 from chassis.images import ImageLimits
 from chassis.settings import FROM_JSON, ServerSettings, Settings
+
+_OF_HOSTED: Final = ("runtime", "threshold_files", "threshold_set")
 
 
 class FeatureSettings(BaseModel):
@@ -23,6 +26,12 @@ class FeatureSettings(BaseModel):
     runtime: Literal["onnxruntime", "tensorflow", "ultralytics"] | None = Field(
         default=None, description="Runtime of a hosted package in place of its own."
     )
+    threshold_files: tuple[Path, ...] = Field(
+        default=(), description="Files of threshold sets for a hosted package, beside its own."
+    )
+    threshold_set: str | None = Field(
+        default=None, description="A hosted package's threshold set for callers who name none."
+    )
     on_by_default: bool = Field(default=True, description="Whether a call that names none gets it.")
     enabled: bool = Field(
         default=True, description="False: nobody is asked, and callers that name it get SKIPPED."
@@ -32,8 +41,11 @@ class FeatureSettings(BaseModel):
     def _one_place(self) -> Self:
         if (self.target is None) == (self.model is None):
             raise ValueError("set either target or model")
-        if self.runtime is not None and self.model is None:
-            raise ValueError("runtime is for a model that is hosted here; set it at the service")
+        for name in _OF_HOSTED:
+            if getattr(self, name) and self.model is None:
+                raise ValueError(
+                    f"{name} is for a model that is hosted here; set it at the service"
+                )
         return self
 
 

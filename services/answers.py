@@ -7,6 +7,7 @@ from services.batcher import Predicted
 from services.manifest import Manifest, Task
 from services.model import Box
 from services.packages import Package
+from services.served_sets import ServedSets
 from services.thresholds import Band, Policy, Reached, ThresholdSet
 from trilens.v1 import decision_pb2, explanation_pb2, image_pb2, model_pb2
 
@@ -40,31 +41,32 @@ def answer(
     return Answer(result, model_ref(package, threshold_set), timings)
 
 
-def model_ref(package: Package, threshold_set: str = "") -> model_pb2.ModelRef:
-    """The package as callers cite it; no threshold set where the task has none."""
+def model_ref(package: Package, threshold_set: str) -> model_pb2.ModelRef:
+    """The package as callers cite it; the threshold set is empty where the task has none."""
     manifest = package.manifest
     return model_pb2.ModelRef(
         name=manifest.name,
         version=manifest.version,
         digest=package.digest,
-        threshold_set=threshold_set or manifest.default_threshold_set or "",
+        threshold_set=threshold_set,
     )
 
 
 def describe(
     package: Package,
+    sets: ServedSets,
     max_side: int,
     runtime: str,
     explanation_method: explanation_pb2.ExplanationMethod,
 ) -> model_pb2.Model:
-    """The package as GetModel tells of it."""
+    """The package, and what it is served with, as GetModel tells of it."""
     manifest = package.manifest
     return model_pb2.Model(
-        ref=model_ref(package),
+        ref=model_ref(package, sets.default),
         feature=manifest.feature,
         task=_TASKS[manifest.task],
         summary=manifest.summary,
-        labels=_labels(manifest),
+        labels=_labels(manifest, sets),
         license=model_pb2.License(
             id=manifest.license.id,
             text=manifest.license.text,
@@ -85,7 +87,7 @@ def describe(
         limits=manifest.limits,
         max_side=max_side,
         runtime=runtime,
-        threshold_sets=[_set(*named) for named in sorted(manifest.threshold_sets.items())],
+        threshold_sets=[_set(*cited) for cited in sorted(sets.by_id.items())],
         explanation_method=explanation_method,
     )
 
@@ -95,8 +97,8 @@ def box_message(box: Box) -> image_pb2.BoundingBox:
     return image_pb2.BoundingBox(x_min=box.x_min, y_min=box.y_min, x_max=box.x_max, y_max=box.y_max)
 
 
-def _labels(manifest: Manifest) -> list[model_pb2.LabelDescription]:
-    bands = manifest.bands()
+def _labels(manifest: Manifest, sets: ServedSets) -> list[model_pb2.LabelDescription]:
+    bands = {one.id: sets.by_id[sets.default].band(one.id) for one in manifest.labels}
     return [
         model_pb2.LabelDescription(
             id=one.id,
@@ -108,9 +110,9 @@ def _labels(manifest: Manifest) -> list[model_pb2.LabelDescription]:
     ]
 
 
-def _set(name: str, thresholds: ThresholdSet) -> decision_pb2.ThresholdSet:
+def _set(cited: str, thresholds: ThresholdSet) -> decision_pb2.ThresholdSet:
     return decision_pb2.ThresholdSet(
-        id=name,
+        id=cited,
         policy=_policy(thresholds.policy) if thresholds.policy else None,
         bands=[_band(label, band) for label, band in sorted(thresholds.labels.items())],
     )

@@ -51,7 +51,9 @@ class ModelServicer(rpc.ModelServiceServicer):
         package = self._host.package
         if self._told is None:
             host = self._host
-            self._told = describe(package, host.max_side, host.runtime, host.explanation_method)
+            self._told = describe(
+                package, host.sets, host.max_side, host.runtime, host.explanation_method
+            )
         return self._told
 
 

@@ -7,6 +7,7 @@ from chassis.errors import InvalidRequest
 from chassis.options import LabelOptions, Options, Vocabulary, unknown_names, violations
 from services.decisions import Edges
 from services.manifest import Manifest
+from services.served_sets import ServedSets
 
 PATH: Final = "options"
 
@@ -22,13 +23,13 @@ class Choice:
 class Choices:
     """What callers may choose of one model; made once, when it is loaded."""
 
-    def __init__(self, manifest: Manifest, *, explains: bool = False) -> None:
+    def __init__(self, manifest: Manifest, sets: ServedSets, *, explains: bool = False) -> None:
         labels = frozenset(label.id for label in manifest.labels)
-        self._known = Vocabulary(labels, frozenset(manifest.threshold_sets), explains)
-        self._default = manifest.default_threshold_set or ""
+        self._known = Vocabulary(labels, sets.names(), explains)
+        self._sets = sets
         self._edges = {
-            name: {label: Edges.of(one.band(label)) for label in labels}
-            for name, one in manifest.threshold_sets.items()
+            cited: {label: Edges.of(one.band(label)) for label in labels}
+            for cited, one in sets.by_id.items()
         }
 
     def check(self, options: Options) -> None:
@@ -43,7 +44,7 @@ class Choices:
         Raises InvalidRequest with everything that is wrong with the options.
         """
         self.check(options)
-        threshold_set = options.threshold_set or self._default
+        threshold_set = self._sets.cited(options.threshold_set or self._sets.default)
         edges = dict(self._edges[threshold_set])
         if options.HasField("score_threshold"):
             edges = dict.fromkeys(edges, Edges.at(options.score_threshold))

@@ -1,9 +1,11 @@
 """ModelHost: a model from its package to ready, to closed."""
 
 import logging
-from typing import Generic, Literal, Protocol, TypeVar
+from pathlib import Path
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
+from pydantic_settings import NoDecode
 
 from chassis import metrics
 from chassis.background import in_background
@@ -11,15 +13,16 @@ from chassis.call import Call
 from chassis.compute import ComputePool
 from chassis.errors import NotReady
 from chassis.images import Pixels
-from chassis.settings import Settings
+from chassis.settings import FROM_JSON, Settings
 from services.batcher import Batcher, BatchLimits, Predicted
 from services.choices import Choices
 from services.explaining import Explaining, ExplainingLimits
-from services.manifest import Task
+from services.manifest import Manifest, Task
 from services.model import Model
 from services.packages import InvalidPackage, Package, open_package
 from services.runtimes import RuntimeName, RuntimeUnavailable
 from services.selftest import check
+from services.served_sets import ServedSets, served_sets
 from trilens.v1 import explanation_pb2
 
 P = TypeVar("P")
@@ -32,6 +35,12 @@ class ModelSettings(Settings):
 
     model: str = Field(description="The model package: a folder or a file:// URI.")
     runtime: RuntimeName | None = Field(None, description="Runtime in place of the package's own.")
+    threshold_files: Annotated[tuple[Path, ...], NoDecode, FROM_JSON] = Field(
+        (), description="Threshold sets to serve beside the package's own: a JSON list of files."
+    )
+    threshold_set: str | None = Field(
+        None, description="Threshold set of callers who name none, in place of the package's."
+    )
     max_batch: int = Field(8, ge=1, le=1024, description="Most photos in one batch.")
     max_waiting: int = Field(64, ge=1, le=100_000, description="Photos that may wait; more: shed.")
     explain_seconds: float = Field(
@@ -68,6 +77,7 @@ class ModelHost(Generic[P]):
         self._task = task
         self._batcher: Batcher[P] | None = None
         self._choices: Choices | None = None
+        self._sets: ServedSets | None = None
         self._explaining: Explaining[P] | None = None
         self._why_not = "the model is loading"
 
@@ -82,6 +92,13 @@ class ModelHost(Generic[P]):
         if self._choices is None:
             raise NotReady(self._why_not)
         return self._choices
+
+    @property
+    def sets(self) -> ServedSets:
+        """The threshold sets it is served with; raises NotReady until it is loaded."""
+        if self._sets is None:
+            raise NotReady(self._why_not)
+        return self._sets
 
     @property
     def runtime(self) -> str:
@@ -103,7 +120,7 @@ class ModelHost(Generic[P]):
     async def start(self) -> bool:
         """Loads, warms and tests the model; False, with the reason logged, if it must not serve."""
         try:
-            model = await in_background(self._prepare, "load")
+            model, sets = await in_background(self._prepare, "load")
         except (InvalidPackage, RuntimeUnavailable) as problem:
             return self._refused(str(problem))
         except Exception as error:
@@ -116,10 +133,11 @@ class ModelHost(Generic[P]):
             max_waiting=self._settings.max_waiting,
             max_running=self._pool.slots,
         )
+        self._sets = sets
         self._explaining = self._explains(model)
-        self._choices = Choices(manifest, explains=self._explaining is not None)
+        self._choices = Choices(manifest, sets, explains=self._explaining is not None)
         self._batcher = Batcher(model, self._pool, limits, self._settings.track)
-        self._tell_metrics(model.package)
+        self._tell_metrics(model.package, sets)
         logger.info("%s %s from %s serves", manifest.name, manifest.version, model.package.path)
         return True
 
@@ -143,7 +161,7 @@ class ModelHost(Generic[P]):
     async def stop(self) -> None:
         """Gives the model's memory back; nothing may be predicted any more."""
         if self._batcher is not None:
-            batcher, self._batcher, self._choices = self._batcher, None, None
+            batcher, self._batcher, self._choices, self._sets = self._batcher, None, None, None
             self._why_not = "the model is closed"
             explaining, self._explaining = self._explaining, None
             batcher.close()
@@ -153,13 +171,14 @@ class ModelHost(Generic[P]):
             if batcher.idle() and (explaining is None or explaining.idle()):
                 batcher.model.close()
 
-    def _prepare(self) -> Model[P]:
+    def _prepare(self) -> tuple[Model[P], ServedSets]:
         package = open_package(self._settings.model)
         found = package.manifest.task
         if found is not self._task:
             raise InvalidPackage(
                 f"{package.path}: a {found} model, where this service hosts {self._task} models"
             )
+        sets = self._chosen_sets(package.manifest)
         # One thread a batch, a batch a core: on CPUs that gives the most photos per second.
         model = self._load(package, self._settings.runtime, 1)
         try:
@@ -167,7 +186,11 @@ class ModelHost(Generic[P]):
         except BaseException:
             model.close()
             raise
-        return model
+        return model, sets
+
+    def _chosen_sets(self, manifest: Manifest) -> ServedSets:
+        settings = self._settings
+        return served_sets(manifest, settings.threshold_files, settings.threshold_set)
 
     def _explains(self, model: Model[P]) -> Explaining[P] | None:
         settings = self._settings
@@ -176,11 +199,10 @@ class ModelHost(Generic[P]):
         limits = ExplainingLimits(settings.explain_seconds, settings.max_explaining)
         return Explaining(model.explainer, self._pool, limits)
 
-    def _tell_metrics(self, package: Package) -> None:
+    def _tell_metrics(self, package: Package, sets: ServedSets) -> None:
         manifest = package.manifest
-        threshold_set = manifest.default_threshold_set if manifest.threshold_sets else ""
         who = (manifest.name, manifest.version, self._settings.track, manifest.feature)
-        metrics.MODEL.labels(*who, package.digest, self.runtime, threshold_set).set(1)
+        metrics.MODEL.labels(*who, package.digest, self.runtime, sets.default).set(1)
 
     def _refused(self, reason: str) -> bool:
         logger.error("%s does not become ready: %s", self._settings.model, reason)

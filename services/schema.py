@@ -1,8 +1,9 @@
 """What the JSON files of a package are made of: strict models, and the values that recur."""
 
+from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 REST: Final = "*"  # in place of a label's id: all labels that are not named
 
@@ -21,3 +22,12 @@ class Strict(BaseModel):
     """Frozen, and refuses what it does not know: a misspelt key is an error, not a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def problems(path: Path, error: ValidationError) -> str:
+    """Everything that is wrong with a file, in one line."""
+    lines = (
+        ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
+        for problem in error.errors()
+    )
+    return f"{path}: " + "; ".join(lines)

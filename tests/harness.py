@@ -55,7 +55,7 @@ class LoadedHost(ModelHost[Any]):
         self._ready_model = model
 
     def _prepare(self) -> Any:
-        return self._ready_model
+        return self._ready_model, self._chosen_sets(self._ready_model.package.manifest)
 
 
 def model_app(

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from services.manifest import FILE, Artifact, Manifest
 from services.runtimes import Network, RuntimeUnavailable, open_network
+from services.schema import problems
 
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -101,7 +102,7 @@ def write_manifest(folder: Path, fields: Mapping[str, Any]) -> Manifest:
     try:
         manifest = Manifest.model_validate(whole)
     except ValidationError as error:
-        raise InvalidPackage(_problems(folder / FILE, error)) from None
+        raise InvalidPackage(problems(folder / FILE, error)) from None
     text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2) + "\n"
     (folder / FILE).write_text(text)
     return manifest
@@ -127,15 +128,7 @@ def _manifest(folder: Path) -> tuple[bytes, Manifest]:
     try:
         return content, Manifest.model_validate_json(content)
     except ValidationError as error:
-        raise InvalidPackage(_problems(path, error)) from None
-
-
-def _problems(path: Path, error: ValidationError) -> str:
-    lines = (
-        ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
-        for problem in error.errors()
-    )
-    return f"{path}: " + "; ".join(lines)
+        raise InvalidPackage(problems(path, error)) from None
 
 
 def _verify(folder: Path, key: str, path: str, expected: str) -> None:

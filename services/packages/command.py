@@ -1,4 +1,4 @@
-"""`python -m services.packages`: builds packages of one's own models, and verifies packages."""
+"""`python -m services.packages`: builds and verifies packages, and checks threshold sets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from services.packages import InvalidPackage, open_package
 from services.packages.build import build
 from services.packages.order import Order
 from services.packages.report import report
+from services.packages.thresholds import show
 from services.packages.trial import verify
 from services.runtimes import RuntimeUnavailable
+from services.served_sets import served_sets
 
 # The artefact that `--weights FILE` means where no key is said.
 MAIN: Final = {Task.DETECTION: "detector", Task.CLASSIFICATION: "attributes"}
@@ -46,6 +48,18 @@ def verify_command(folders: tuple[Path, ...]) -> None:
         else:
             click.echo(f"{folder}: sound")
     sys.exit(min(failed, 1))
+
+
+@commands.command("thresholds")
+@click.argument("folder", type=_Folder)
+@click.argument("files", type=_File, nargs=-1)
+@click.option("--default", help="The set to serve with, as TRILENS_THRESHOLD_SET names it.")
+def thresholds_command(folder: Path, files: tuple[Path, ...], default: str | None) -> None:
+    """Shows the threshold sets of the package in FOLDER, and checks FILES of sets against it."""
+    try:
+        show(served_sets(open_package(folder).manifest, files, default))
+    except _PROBLEMS as problem:
+        raise click.ClickException(_line(problem)) from problem
 
 
 @commands.command("build")

@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import json_format
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
@@ -18,7 +19,7 @@ from gateway.app import GatewayApp
 from gateway.settings import FeatureSettings, GatewaySettings
 from services.detector.__main__ import detector
 from services.hosting import ModelSettings
-from tests.fakes import FEATURES, THRESHOLD_SETS, FakeModel
+from tests.fakes import FEATURES, THRESHOLD_SETS, FakeModel, fake_package
 from tests.harness import (
     LOOPBACK,
     PHOTOS,
@@ -37,6 +38,30 @@ TASKS = {
     "attributes": model_pb2.TASK_CLASSIFICATION,
     "captions": model_pb2.TASK_CAPTION,
     "objects": model_pb2.TASK_DETECTION,
+}
+FITTED = {
+    "policy": {
+        "name": "precision-75",
+        "target_precision": 0.75,
+        "target_absent": 0.5,
+        "dataset": "pets",
+        "split": "val",
+        "count": 40,
+    },
+    "labels": {
+        "dog": {
+            "present": 0.75,
+            "absent": 0.25,
+            "when_present": {
+                "precision": 0.75,
+                "precision_low": 0.5,
+                "recall": 0.5,
+                "coverage": 0.25,
+                "count": 10,
+            },
+        },
+        "*": {"present": None, "absent": 0.25},
+    },
 }
 HEALTH = "grpc.health.v1.Health"
 REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
@@ -57,6 +82,8 @@ async def test_capabilities_tell_features_models_and_limits(
     assert (objects.ref.name, objects.ref.version) == ("objects", "1.2.3")
     assert [label.id for label in objects.labels] == ["dog", "cat"]
     assert [one.id for one in objects.threshold_sets] == sorted(THRESHOLD_SETS)
+    assert objects.ref.threshold_set == "default-v1"
+    assert [(one.present_from, one.absent_below) for one in objects.labels] == [(0.5, 0.5)] * 2
     assert objects.license.commercial_use
     assert told.limits.max_image_bytes == 20 << 20
     assert told.limits.max_batch_images == 16
@@ -103,6 +130,49 @@ async def test_a_service_tells_its_model() -> None:
 
     assert answer.model.feature == "captions"
     assert answer.model.task == model_pb2.TASK_CAPTION
+
+
+async def test_a_model_tells_what_its_threshold_sets_reached_and_which_labels_they_never_give() -> (
+    None
+):
+    model = FakeModel("detection")
+    model.package = fake_package(
+        threshold_sets={"fitted-v1": FITTED}, default_threshold_set="fitted-v1"
+    )
+    async with running(model_app(model)) as channel:
+        answer = await model_pb2_grpc.ModelServiceStub(channel).GetModel(
+            model_pb2.GetModelRequest(), timeout=5
+        )
+
+    dog, cat = answer.model.labels
+    assert (dog.HasField("present_from"), cat.HasField("present_from")) == (True, False)
+    (fitted,) = answer.model.threshold_sets
+    assert json_format.MessageToDict(fitted, preserving_proto_field_name=True) == {
+        "id": "fitted-v1",
+        "policy": {
+            "name": "precision-75",
+            "target_precision": 0.75,
+            "target_absent": 0.5,
+            "dataset": "pets",
+            "split": "val",
+            "count": 40,
+        },
+        "bands": [
+            {"label": "*", "absent_below": 0.25},
+            {
+                "label": "dog",
+                "present_from": 0.75,
+                "absent_below": 0.25,
+                "when_present": {
+                    "precision": 0.75,
+                    "precision_low": 0.5,
+                    "recall": 0.5,
+                    "coverage": 0.25,
+                    "count": 10,
+                },
+            },
+        ],
+    }
 
 
 async def test_a_service_without_its_model_tells_its_operator_why() -> None:

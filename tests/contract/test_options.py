@@ -41,6 +41,11 @@ async def analyze(front: rpc.ImageAnalysisServiceStub, feature: str, **options: 
         ({"max_objects": 0}, []),
         ({"threshold_set": "strict-v1"}, [("dog", 0.8)]),
         ({"threshold_set": "strict-v1", "score_threshold": 0.0}, [("dog", 0.0), ("cat", 0.0)]),
+        ({"threshold_set": "careful-v1"}, []),
+        (
+            {"threshold_set": "careful-v1", "include_uncertain": True},
+            [("dog", 0.95), ("cat", 0.95)],
+        ),
     ],
     ids=str,
 )
@@ -53,6 +58,20 @@ async def test_objects(
 
 
 # The model gives smiling 0.9 and sunglasses 0.1 for its one face.
+async def test_attributes_between_the_edges_are_uncertain(
+    front: rpc.ImageAnalysisServiceStub,
+) -> None:
+    classification = await analyze(
+        front, "attributes", classification={"threshold_set": "careful-v1"}
+    )
+
+    decisions = {one.label: one.decision for one in classification.faces[0].labels}
+    assert decisions == {
+        "smiling": decision_pb2.DECISION_UNCERTAIN,
+        "sunglasses": decision_pb2.DECISION_ABSENT,
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "present", "absent"),
     [

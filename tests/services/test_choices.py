@@ -5,10 +5,13 @@ import pytest
 from chassis.errors import InvalidRequest
 from services.choices import Choices
 from services.decisions import Edges
+from services.served_sets import served_sets
+from services.thresholds import Band
 from tests.fakes import fake_package
 from trilens.v1.detector_pb2 import DetectionOptions
 
-CHOICES = Choices(fake_package().manifest)  # dog and cat; 0.5 by default, 0.8 if strict
+MANIFEST = fake_package().manifest
+CHOICES = Choices(MANIFEST, served_sets(MANIFEST))  # dog and cat; 0.5 by default, 0.8 if strict
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,22 @@ def test_the_nearest_threshold_counts_and_deny_goes_before_allow(
     options: DetectionOptions, thresholds: dict[str, float]
 ) -> None:
     assert CHOICES.choose(options).edges == {k: Edges.at(v) for k, v in thresholds.items()}
+
+
+@pytest.mark.parametrize(
+    ("options", "cat"),
+    [
+        (DetectionOptions(threshold_set="careful-v1"), Edges.of(Band(present=0.95, absent=0.15))),
+        (DetectionOptions(threshold_set="mute-v1"), Edges.of(Band(present=None, absent=0.15))),
+        (DetectionOptions(threshold_set="mute-v1", score_threshold=0.25), Edges.at(0.25)),
+        (DetectionOptions(threshold_set="mute-v1", label_thresholds={"cat": 0}), Edges.at(0)),
+    ],
+    ids=str,
+)
+def test_a_callers_threshold_stands_for_both_edges_of_the_set(
+    options: DetectionOptions, cat: Edges
+) -> None:
+    assert CHOICES.choose(options).edges["cat"] == cat
 
 
 def test_the_threshold_set_is_named() -> None:

@@ -51,6 +51,12 @@ async def test_every_label_comes_with_score_threshold_and_decision_best_first() 
             {"smiling": "present", "sunglasses": "absent"},
         ),
         ({"threshold_set": "strict-v1"}, {"smiling": "present", "sunglasses": "absent"}),
+        ({"threshold_set": "careful-v1"}, {"smiling": "uncertain", "sunglasses": "absent"}),
+        ({"threshold_set": "mute-v1"}, {"smiling": "uncertain", "sunglasses": "absent"}),
+        (
+            {"threshold_set": "careful-v1", "score_threshold": 0.5},
+            {"smiling": "present", "sunglasses": "absent"},
+        ),
         ({"allow_labels": ["sunglasses"]}, {"sunglasses": "absent"}),
         ({"deny_labels": ["sunglasses"]}, {"smiling": "present"}),
         ({"allow_labels": ["smiling"], "deny_labels": ["smiling"]}, {}),
@@ -64,6 +70,19 @@ async def test_options_decide_for_the_photo_and_its_faces_alike(
 
     assert decided(result.labels) == expected
     assert [decided(face.labels) for face in result.faces] == [expected]
+
+
+async def test_a_label_says_what_its_decision_follows_from() -> None:
+    careful = (await classify(threshold_set="careful-v1")).classification.labels
+    mute = (await classify(threshold_set="mute-v1")).classification.labels
+
+    for one in careful:
+        assert (one.present_from, one.absent_below) == pytest.approx((0.95, 0.15))
+    assert [one.likelihood for one in careful] == [
+        decision_pb2.LIKELIHOOD_VERY_LIKELY,
+        decision_pb2.LIKELIHOOD_UNLIKELY,
+    ]
+    assert not any(one.HasField("present_from") for one in mute)
 
 
 @pytest.mark.parametrize(("most", "faces"), [(0, 0), (1, 1), (9, 1)])

@@ -4,6 +4,7 @@ import pytest
 
 from tests.fakes import SOMEWHERE, FakeModel
 from tests.harness import a_photo, model_app, running
+from trilens.v1 import decision_pb2
 from trilens.v1 import detector_pb2 as pb
 from trilens.v1 import detector_pb2_grpc as rpc
 
@@ -17,6 +18,10 @@ async def detect(**options: object) -> pb.DetectObjectsResponse:
 
 def labels(response: pb.DetectObjectsResponse) -> list[str]:
     return [one.label for one in response.detection.objects]
+
+
+def decision(found: pb.DetectedObject) -> str:
+    return decision_pb2.Decision.Name(found.decision).removeprefix("DECISION_")
 
 
 async def test_an_object_comes_with_its_score_threshold_and_box() -> None:
@@ -59,3 +64,49 @@ async def test_a_threshold_set_is_used_and_named() -> None:
     assert labels(response) == ["dog"]
     assert response.detection.objects[0].present_from == pytest.approx(0.8)
     assert response.model.threshold_set == "strict-v1"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, []),
+        ({"include_uncertain": True}, [("dog", "UNCERTAIN"), ("cat", "UNCERTAIN")]),
+        ({"include_uncertain": True, "max_objects": 1}, [("dog", "UNCERTAIN")]),
+        (
+            {"include_uncertain": True, "label_thresholds": {"cat": 0.1}, "max_objects": 2},
+            [("cat", "PRESENT"), ("dog", "UNCERTAIN")],
+        ),
+        (
+            {"include_uncertain": True, "label_thresholds": {"cat": 0.1}, "max_objects": 1},
+            [("cat", "PRESENT")],
+        ),
+        ({"include_uncertain": True, "score_threshold": 0.5}, [("dog", "PRESENT")]),
+        ({"include_uncertain": True, "deny_labels": ["dog"]}, [("cat", "UNCERTAIN")]),
+    ],
+    ids=str,
+)
+async def test_uncertain_objects_come_if_asked_for_and_after_the_sure_ones(
+    options: dict[str, object], expected: list[tuple[str, str]]
+) -> None:
+    response = await detect(threshold_set="careful-v1", **options)
+
+    assert [(one.label, decision(one)) for one in response.detection.objects] == expected
+
+
+async def test_an_object_says_what_its_decision_follows_from() -> None:
+    response = await detect(threshold_set="careful-v1", include_uncertain=True)
+
+    dog, cat = response.detection.objects
+    for one in (dog, cat):
+        assert (one.present_from, one.absent_below) == pytest.approx((0.95, 0.15))
+    assert dog.likelihood == decision_pb2.LIKELIHOOD_VERY_LIKELY
+    assert cat.likelihood == decision_pb2.LIKELIHOOD_UNLIKELY
+
+
+async def test_a_label_that_the_set_never_gives_comes_to_those_who_ask_for_it() -> None:
+    assert labels(await detect(threshold_set="mute-v1")) == []
+    assert labels(await detect(threshold_set="mute-v1", score_threshold=0.5)) == ["dog"]
+    asked = await detect(threshold_set="mute-v1", include_uncertain=True)
+
+    assert labels(asked) == ["dog", "cat"]
+    assert not any(one.HasField("present_from") for one in asked.detection.objects)
