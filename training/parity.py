@@ -3,9 +3,9 @@
     python -m training.parity objects        # or attributes, captions; several, or none for all
 
 The ONNX file's weights are put back into a network of the library that trained it. Both predict the
-same photos, and the package's card gets the figures. Fails if they are further apart than is
-promised: scores within 1e-3, matched boxes overlapping by 0.99, and 98 % of captions (99 % of
-boxes and faces) given by both.
+same photos, both are evaluated on test, and the card of the newest package gets the figures. Fails
+if they are further apart than is promised: scores within 1e-3, matched boxes overlapping by 0.99,
+98 % of captions (99 % of boxes and faces) given by both, and every figure within half a point.
 """
 
 from __future__ import annotations
@@ -26,14 +26,19 @@ from services.captioner.model import load as load_captioner
 from services.classifier.model import load as load_classifier
 from services.detector.model import FLOOR
 from services.detector.model import load as load_detector
+from services.manifest import FILE
 from services.model import Model
 from services.packages import Package, open_package
 from training import agreement
 from training.agreement import Agreement
+from training.comparison import Compared, compare, tested_task
 from training.options import data_option
+from training.tables import table
 
 MOST_SCORE: Final = 1e-3
 LEAST_OVERLAP: Final = 0.99
+MOST_POINTS: Final = 0.5  # hundredths, of a figure
+MODELS: Final = Path("models")
 HEADING: Final = "## Agreement of runtimes"
 
 
@@ -41,7 +46,6 @@ HEADING: Final = "## Agreement of runtimes"
 class Comparison:
     """How one package is compared."""
 
-    package: Path
     photos: tuple[str, ...]  # archives below the data folder, in this order
     load: Callable[[Package], Model[Any]]
     twin: Callable[[Package, Path], Package]  # the same weights in the trainer's library
@@ -63,7 +67,6 @@ def _twin_of_keras(package: Package, folder: Path) -> Package:
 
 COMPARISONS: Final = {
     "objects": Comparison(
-        package=Path("models/objects/1.0.0"),
         photos=tuple(f"detection/{split}-000.zip" for split in ("val", "test", "train")),
         load=load_detector,
         twin=_twin_of_objects,
@@ -71,7 +74,6 @@ COMPARISONS: Final = {
         least_same=0.99,
     ),
     "attributes": Comparison(
-        package=Path("models/attributes/1.0.0"),
         photos=("captions/test-000.zip",),
         load=load_classifier,
         twin=_twin_of_keras,
@@ -79,7 +81,6 @@ COMPARISONS: Final = {
         least_same=0.99,
     ),
     "captions": Comparison(
-        package=Path("models/captions/1.0.0"),
         photos=("captions/test-000.zip",),
         load=load_captioner,
         twin=_twin_of_keras,
@@ -92,37 +93,55 @@ COMPARISONS: Final = {
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(COMPARISONS)))
 @click.option("--photos", "count", default=200, show_default=True, help="Photos for each model.")
-@data_option("detection/ and captions/")
+@data_option("faces/, detection/ and captions/")
 def main(names: tuple[str, ...], count: int, data: Path) -> None:
     """Compares the default packages' runtimes and writes the figures into their cards."""
-    failed = [name for name in names or COMPARISONS if not _agrees(COMPARISONS[name], count, data)]
+    failed = [name for name in names or COMPARISONS if not _agrees(name, count, data)]
     if failed:
         raise click.ClickException(f"the runtimes differ too much for {', '.join(failed)}")
 
 
-def _agrees(comparison: Comparison, count: int, data: Path) -> bool:
-    package = open_package(comparison.package)
+def _agrees(name: str, count: int, data: Path) -> bool:
+    comparison = COMPARISONS[name]
+    package = open_package(newest(MODELS / name))
     with tempfile.TemporaryDirectory() as scratch:
         twin = comparison.twin(package, Path(scratch) / "twin")
-        models = comparison.load(package), comparison.load(twin)
-        photos = itertools.islice(_photos(data, comparison.photos, models[0].max_side), count)
-        pairs = [
-            (models[0].predict([pixels])[0], models[1].predict([pixels])[0])
-            for pixels in tqdm(
-                photos, total=count, desc=package.manifest.name, unit="photo", disable=None
-            )
-        ]
-        for model in models:
-            model.close()
-    found = comparison.compare(pairs)
-    table = _table(package.manifest.runtime, twin.manifest.runtime, found)
-    click.echo(f"{package.path}\n{table}")
-    _write(package.path / "card.md", table, package.manifest.name)
+        found = _agreement(comparison, (package, twin), count, data)
+        task = tested_task(package.manifest.task)
+        figures = compare(twin, package, task.examples(data, "test"), samples=1).figures
+    runtimes = package.manifest.runtime, twin.manifest.runtime
+    tables = f"{_table(*runtimes, found)}\n{_figures(*runtimes, figures)}\n"
+    click.echo(f"{package.path}\n{tables}")
+    _write(package.path / "card.md", tables, name)
     return (
         found.score <= MOST_SCORE
         and found.overlap >= LEAST_OVERLAP
         and found.same >= comparison.least_same
+        and all(abs(one.new - one.old) <= MOST_POINTS / 100 for one in figures)
     )
+
+
+def newest(folder: Path) -> Path:
+    """The package of the highest version in a model's folder."""
+    return max(
+        (path.parent for path in folder.glob(f"*/{FILE}")),
+        key=lambda path: tuple(int(part) for part in path.name.partition("-")[0].split(".")),
+    )
+
+
+def _agreement(
+    comparison: Comparison, packages: tuple[Package, Package], count: int, data: Path
+) -> Agreement:
+    one, other = (comparison.load(package) for package in packages)
+    photos = itertools.islice(_photos(data, comparison.photos, one.max_side), count)
+    name = packages[0].manifest.name
+    pairs = [
+        (one.predict([pixels])[0], other.predict([pixels])[0])
+        for pixels in tqdm(photos, total=count, desc=name, unit="photo", disable=None)
+    ]
+    for model in (one, other):
+        model.close()
+    return comparison.compare(pairs)
 
 
 def _photos(data: Path, archives: Sequence[str], max_side: int) -> Iterator[Pixels]:
@@ -139,6 +158,21 @@ def _table(runtime: str, other: str, found: Agreement) -> str:
         f"| answers that both give | {found.compared} of {found.compared + found.alone} |\n"
         f"| largest difference of scores | {found.score:.1e} |\n"
         f"| least overlap of matched boxes | {found.overlap:.5f} |\n"
+    )
+
+
+def _figures(runtime: str, other: str, figures: Sequence[Compared]) -> str:
+    return table(
+        ("on test", other, runtime, "difference, points"),
+        (
+            (
+                one.figure.name,
+                f"{one.old:.4f}",
+                f"{one.new:.4f}",
+                f"{100 * (one.new - one.old):+.2f}",
+            )
+            for one in figures
+        ),
     )
 
 
