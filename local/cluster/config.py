@@ -82,7 +82,6 @@ def kube_proxy(folder: Path) -> Json:
         "clientConnection": {"kubeconfig": str(folder / "kubeconfig")},
         "clusterCIDR": network.PODS,
         "conntrack": {**untouched, **as_they_are},
-        "iptables": {"minSyncPeriod": "0s"},
     }
 
 

@@ -83,6 +83,7 @@ def load(living: Living, file: Path) -> None:
 def load_own(place: Place, living: Living) -> None:
     """Loads what the cluster itself needs."""
     load_program(place, living, "pause", oci.PAUSE)
+    load_program(place, living, "probe", oci.PROBE)
     load_program(place, living, "coredns", names.IMAGE)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from local.cluster.programs import Group
+from local.cluster.programs import Group, cache
 
 # A command, or a file, and the Debian package that brings it.
 _PACKAGES: Final = {
@@ -20,6 +20,8 @@ _PACKAGES: Final = {
     "openssl": "openssl",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
+# Where a cluster's programs see folders of their own: see local.cluster.init.
+_HIDDEN: Final = ("/run", "/var/lib", "/var/log")
 _FOR_IMAGES: Final = {"buildah": "buildah", "debootstrap": "debootstrap"}
 
 
@@ -66,6 +68,9 @@ def _problems() -> Iterator[str]:
     packages = _lacking(_PACKAGES)
     if packages:
         yield _install(packages)
+    for folder in (cache(), Path(sys.prefix)):
+        if any(folder.resolve().is_relative_to(hidden) for hidden in _HIDDEN):
+            yield f"{folder} must not lie in {', '.join(_HIDDEN)}: a cluster has its own there"
     if not Path("/sys/fs/cgroup").is_mount():
         yield "/sys/fs/cgroup is not mounted"
 

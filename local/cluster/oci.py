@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 PAUSE: Final = "localhost/pause:1"
+PROBE: Final = "localhost/probe:1"  # for tests of the network
 
 _TYPE: Final = "application/vnd.oci.image"
 _NOBODY: Final = 65532

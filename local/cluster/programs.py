@@ -87,6 +87,7 @@ CONTAINERD: Final = Group(
 )
 COREDNS: Final = Group("coredns", {"coredns": "github.com/coredns/coredns"})
 PAUSE: Final = Group("pause", {"pause": "."})
+PROBE: Final = Group("probe", {"probe": "."})
 HELM: Final = Group(
     "helm",
     {"helm": "helm.sh/helm/v4/cmd/helm"},
@@ -116,7 +117,7 @@ KEDA: Final = Group(
 )
 
 # Without these there is no cluster, or nothing to install on it.
-CORE: Final = (ETCD, PAUSE, KUBERNETES, CONTAINERD, COREDNS, HELM)
+CORE: Final = (ETCD, PAUSE, PROBE, KUBERNETES, CONTAINERD, COREDNS, HELM)
 EXTRAS: Final = (KWOK, METRICS_SERVER, KEDA)
 
 

@@ -53,21 +53,21 @@ def namespace(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
-def gpu_pod(name: str, **security: Any) -> Json:
-    """One that holds a GPU and does nothing with it."""
-    container = {
-        "name": "main",
-        "image": PAUSE,
-        "imagePullPolicy": "Never",
-        "resources": {"limits": {"nvidia.com/gpu": 1}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-            **security,
-        },
+def pod(name: str, labels: Json | None = None, **container: Any) -> Json:
+    """One that the restricted profile admits."""
+    security = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
     }
-    spec = {"containers": [container], "terminationGracePeriodSeconds": 1}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    main = {"name": "main", "imagePullPolicy": "Never", "securityContext": security, **container}
+    spec = {"containers": [main], "restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
+    metadata = {"name": name, "labels": labels or {}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def gpu_pod(name: str) -> Json:
+    """One that holds a GPU and does nothing with it."""
+    return pod(name, image=PAUSE, resources={"limits": {"nvidia.com/gpu": 1}})

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from local.cluster import network
+from local.cluster.oci import PAUSE
 from local.cluster.place import Living, Place
-from tests.e2e.clusters import Cluster, gpu_pod, namespace, until
+from tests.e2e.clusters import Cluster, gpu_pod, namespace, pod, until
 from tests.e2e.machine import Machine
 
 NAME = "proof"
@@ -30,8 +31,8 @@ def cluster(before: Machine) -> Iterator[Cluster]:
     cluster.do("down")
 
 
-def phase(cluster: Cluster, pod: str) -> str:
-    return str(cluster.get("pod", pod, "-n", "strict")["status"]["phase"])
+def phase(cluster: Cluster, name: str) -> str:
+    return str(cluster.get("pod", name, "-n", "strict")["status"]["phase"])
 
 
 def phases(cluster: Cluster) -> dict[str, str]:
@@ -39,8 +40,8 @@ def phases(cluster: Cluster) -> dict[str, str]:
     return {pod["metadata"]["uid"]: pod["status"]["phase"] for pod in pods}
 
 
-def start(cluster: Cluster, pod: str) -> None:
-    cluster.kubectl("create", "-n", "strict", "--filename=-", content=gpu_pod(pod))
+def start(cluster: Cluster, name: str) -> None:
+    cluster.kubectl("create", "-n", "strict", "--filename=-", content=gpu_pod(name))
 
 
 def test_starting_a_cluster_that_runs_changes_nothing(cluster: Cluster):
@@ -52,7 +53,7 @@ def test_starting_a_cluster_that_runs_changes_nothing(cluster: Cluster):
 
 
 def test_the_restricted_profile_refuses_a_pod_that_may_gain_privileges(cluster: Cluster):
-    loose = gpu_pod("loose", allowPrivilegeEscalation=True)
+    loose = pod("loose", image=PAUSE, securityContext={"allowPrivilegeEscalation": True})
 
     refusal = cluster.kubectl("create", "-n", "strict", "--filename=-", content=loose, fails=True)
 
@@ -60,9 +61,9 @@ def test_the_restricted_profile_refuses_a_pod_that_may_gain_privileges(cluster: 
 
 
 def test_two_pods_get_a_gpu_each_and_a_third_waits_until_one_is_free(cluster: Cluster):
-    for pod in ("one", "two"):
-        start(cluster, pod)
-        until(lambda pod=pod: phase(cluster, pod) == "Running")
+    for name in ("one", "two"):
+        start(cluster, name)
+        until(lambda name=name: phase(cluster, name) == "Running")
     start(cluster, "three")
     until(lambda: "conditions" in cluster.get("pod", "three", "-n", "strict")["status"])
     (condition,) = cluster.get("pod", "three", "-n", "strict")["status"]["conditions"]
