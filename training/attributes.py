@@ -26,6 +26,7 @@ from services.packages import open_package
 from training.attributes_card import summary
 from training.attributes_measure import measure
 from training.faces_data import Faces, read_faces
+from training.faces_truth import reviewed
 from training.options import data_option, output_option
 
 _SPLITS: Final = ("train", "val", "test")
@@ -69,7 +70,7 @@ def fold_command(data: Path, work: Path, fold: int) -> None:
 @_version
 @output_option
 @_finder
-@click.option("--epochs", default=8, show_default=True)
+@click.option("--epochs", default=6, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option(
     "--init",
@@ -193,8 +194,8 @@ def ablate_command(data: Path, work: Path, seeds: tuple[int, ...]) -> None:
     from training.faces_ablation import ablate
     from training.faces_targets import lesson
 
-    taught, val = (read_faces(data, split, work) for split in ("train", "val"))
-    told = lesson(taught, work)
+    told = lesson(read_faces(data, "train", work), work)
+    val = reviewed(read_faces(data, "val", work), "val")
     for seed in seeds:
         for name, found in ablate(told, val, seed, work):
             click.echo(f"seed {seed}, {name}: {_line(found)}")

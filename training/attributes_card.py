@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from services.manifest import Manifest
 from training import plots
-from training.attributes_measure import Measured, Reviewed
+from training.attributes_measure import Measured
 from training.attributes_runs import ablation_rows, training_rows
 from training.attributes_tables import (
     condition_rows,
@@ -15,6 +15,7 @@ from training.attributes_tables import (
     end_rows,
     gap_text,
     mirrored_rows,
+    review_text,
     runtime_rows,
     slice_rows,
     source_rows,
@@ -40,12 +41,11 @@ def metrics(measured: Measured) -> list[Mapping[str, Any]]:
             ("ECE", quality.calibration_error),
         )
     ]
-    if measured.reviewed is not None:
-        quality = measured.reviewed.quality
-        found += [
-            _metric(f"{name} smiling, reviewed labels", figure, "test", quality.count)
-            for name, figure in (("accuracy", quality.accuracy), ("AUC", quality.auc))
-        ]
+    found += [
+        _metric(f"{name} smiling, as labelled", figure, split, quality.count)
+        for split, quality in measured.labelled.items()
+        for name, figure in (("accuracy", quality.accuracy), ("AUC", quality.auc))
+    ]
     return found
 
 
@@ -54,8 +54,8 @@ def summary(measured: Measured) -> str:
     photos = measured.photos
     return "\n\n".join(
         (
-            crop_rows(measured.crops),
-            _reviewed(measured.reviewed),
+            crop_rows(measured),
+            review_text(measured),
             decision_rows(measured.crops["test"]),
             mirrored_rows(measured),
             source_rows(measured.by_source),
@@ -94,8 +94,8 @@ def card(manifest: Manifest, measured: Measured, before: Mapping[str, Quality], 
         min_face=manifest.parameters["min_face"],
         license=manifest.license.text,
         command=manifest.provenance.command,
-        crops=crop_rows(measured.crops),
-        reviewed=_reviewed(measured.reviewed),
+        crops=crop_rows(measured),
+        reviewed=review_text(measured),
         decisions=decision_rows(measured.crops["test"]),
         thresholds=_thresholds(manifest),
         sources=source_rows(measured.by_source),
@@ -124,18 +124,6 @@ def _metric(name: str, figure: Estimate, split: str, count: int) -> Mapping[str,
         "split": split,
         "count": count,
     }
-
-
-def _reviewed(found: Reviewed | None) -> str:
-    if found is None:
-        return "No labels of test were looked at again."
-    quality = found.quality
-    return (
-        f"By labels of smiling that were looked at again ({found.looked_at} faces looked at, "
-        f"{found.corrected} labels corrected, {found.unclear} unclear faces left out): accuracy "
-        f"{quality.accuracy.text()}, AUC {quality.auc.text()}, expected calibration error "
-        f"{quality.calibration_error.text()}, over {quality.count} faces."
-    )
 
 
 def _thresholds(manifest: Manifest) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.classifier.model import Classifier, load
 from services.packages import Package
+from training.calibration import calibrated, platt
 from training.faces_data import LABELS, UNKNOWN, Faces, read_faces
 from training.faces_measure import (
     EndToEnd,
@@ -19,32 +20,24 @@ from training.faces_measure import (
     measure_photos,
     qualities,
 )
-from training.faces_reviewed import Review, read_reviews, reviewed_labels
+from training.faces_reviewed import Tally, read_reviews, tally
 from training.faces_robustness import Condition, Slice, conditions, slices
-from training.faces_scores import Quality
+from training.faces_scores import Quality, quality
+from training.faces_truth import SMILING, reviewed, smiles
 
 SHRINKS: Final = (1, 2)  # of the end-to-end photos: faces 64 and 32 pixels wide
-_SMILING: Final = LABELS.index("smiling")
-
-
-@dataclass(frozen=True, slots=True)
-class Reviewed:
-    """Smiling on test by labels that were looked at again."""
-
-    quality: Quality
-    looked_at: int  # faces
-    corrected: int
-    unclear: int  # left out
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All figures of one package."""
+    """All figures of one package; smiling by reviewed labels, unless something else is said."""
 
     crops: Mapping[str, Mapping[str, Quality]]  # by split and label
-    mirrored: Mapping[str, Mapping[str, Quality]]  # likewise, with the mirrored face's logits, too
+    # Smiling by the labels as they came, its scores calibrated to those of val; by split.
+    labelled: Mapping[str, Quality]
+    reviews: Mapping[str, Tally]  # by split
+    mirrored: Mapping[str, Mapping[str, Quality]]  # as crops, with the mirrored face's logits, too
     by_source: Mapping[str, Mapping[str, Quality]]  # on test, by source and label
-    reviewed: Reviewed | None
     conditions: tuple[Condition, ...]  # on test, like all that follows
     slices: tuple[Slice, ...]
     end_to_end: tuple[EndToEnd, ...]
@@ -53,22 +46,22 @@ class Measured:
 
 def measure(package: Package, data: Path, work: Path) -> Measured:
     """Measures the package as it is served; thresholds and calibration are its own."""
-    splits = {split: read_faces(data, split, work) for split in ("val", "test")}
-    test = splits["test"]
+    given = {split: read_faces(data, split, work) for split in ("val", "test")}
+    faces = {split: reviewed(each, split) for split, each in given.items()}
+    test = faces["test"]
     classifier = load(package)
     try:
-        logits = {split: crop_logits(classifier, faces) for split, faces in splits.items()}
-        mirrors = {
-            split: crop_logits(classifier, faces, _mirror) for split, faces in splits.items()
-        }
+        logits = {split: crop_logits(classifier, each) for split, each in faces.items()}
+        mirrors = {s: crop_logits(classifier, each, _mirror) for s, each in faces.items()}
         scores = {split: classifier.probabilities(each) for split, each in logits.items()}
-        means = {s: ((logits[s] + mirrors[s]) / 2).astype(np.float32) for s in splits}
-        both = {s: classifier.probabilities(mean) for s, mean in means.items()}
+        means = {s: ((logits[s] + mirrors[s]) / 2).astype(np.float32) for s in faces}
+        both = {split: classifier.probabilities(mean) for split, mean in means.items()}
         return Measured(
-            crops={s: qualities(classifier, scores[s], splits[s].labels) for s in splits},
-            mirrored={s: qualities(classifier, both[s], splits[s].labels) for s in splits},
+            crops={s: qualities(classifier, scores[s], faces[s].labels) for s in faces},
+            labelled=_labelled(classifier, logits, given),
+            reviews={s: tally(read_reviews(s), smiles(each)) for s, each in given.items()},
+            mirrored={s: qualities(classifier, both[s], faces[s].labels) for s in faces},
             by_source=_by_source(classifier, scores["test"], test),
-            reviewed=_reviewed(classifier, scores["test"], test, read_reviews("test")),
             conditions=tuple(conditions(classifier, test)),
             slices=tuple(slices(scores["test"], test)),
             end_to_end=tuple(measure_end_to_end(classifier, test, by) for by in SHRINKS),
@@ -78,6 +71,18 @@ def measure(package: Package, data: Path, work: Path) -> Measured:
         classifier.close()
 
 
+def _labelled(
+    classifier: Classifier, logits: Mapping[str, NDArray[np.float32]], given: Mapping[str, Faces]
+) -> dict[str, Quality]:
+    """Calibrated anew: how likely a face is labelled so differs from how likely it smiles."""
+    known = {s: faces.labels[:, SMILING] != UNKNOWN for s, faces in given.items()}
+    truth = {s: given[s].labels[known[s], SMILING] == 1 for s in given}
+    told = {s: logits[s][known[s], SMILING] for s in given}
+    fit = platt(told["val"], truth["val"])
+    band = classifier.package.manifest.bands()[LABELS[SMILING]]
+    return {s: quality(calibrated(told[s], fit), truth[s], band) for s in given}
+
+
 def _mirror(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[:, ::-1])
 
@@ -85,39 +90,15 @@ def _mirror(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _by_source(
     classifier: Classifier, scores: NDArray[np.float64], faces: Faces
 ) -> dict[str, dict[str, Quality]]:
+    """Leaves out labels of which a source has one kind only."""
     found = {}
     for source in sorted(set(faces.sources)):
         here = np.array(faces.sources) == source
-        labels = np.where(here[:, None], faces.labels, UNKNOWN)
-        both_kinds = [{0, 1} <= set(labels[:, column].tolist()) for column in range(len(LABELS))]
-        kept = np.where(both_kinds, labels, faces.labels).astype(np.int8)
-        measured = qualities(classifier, scores, kept)
+        known = [here & (faces.labels[:, column] != UNKNOWN) for column in range(len(LABELS))]
+        bands = classifier.package.manifest.bands()
         found[source] = {
-            label: measured[label] for label, both in zip(LABELS, both_kinds, strict=True) if both
+            label: quality(scores[places, column], truth, bands[label])
+            for column, (label, places) in enumerate(zip(LABELS, known, strict=True))
+            if 0 < (truth := faces.labels[places, column] == 1).sum() < len(truth)
         }
     return found
-
-
-def _reviewed(
-    classifier: Classifier,
-    scores: NDArray[np.float64],
-    faces: Faces,
-    reviews: tuple[Review, ...],
-) -> Reviewed | None:
-    if not reviews:
-        return None
-    given = {
-        name: bool(label)
-        for name, label in zip(faces.names, faces.labels[:, _SMILING], strict=True)
-        if label != UNKNOWN
-    }
-    truth = reviewed_labels(given, reviews)
-    labels = faces.labels.copy()
-    labels[:, _SMILING] = [int(truth.get(name, UNKNOWN)) for name in faces.names]
-    measured = qualities(classifier, scores, labels)
-    return Reviewed(
-        quality=measured["smiling"],
-        looked_at=len(reviews),
-        corrected=sum(given[name] != smiles for name, smiles in truth.items()),
-        unclear=len(given) - len(truth),
-    )

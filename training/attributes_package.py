@@ -22,6 +22,7 @@ from training.faces_measure import crop_logits, qualities
 from training.faces_network import attributes_network, prepared, scored
 from training.faces_scores import Quality
 from training.faces_training import BEST, Recipe
+from training.faces_truth import reviewed
 from training.lite0 import MEAN, STD
 from training.lite0_onnx import INPUT, to_onnx
 from training.onnx_weights import store_in_half
@@ -46,11 +47,13 @@ def write(
     shutil.rmtree(made, ignore_errors=True)
     val, test = (read_faces(data, split, work) for split in ("val", "test"))
     fields = _fields(version, command, network.input_shape[1])
-    package = build(made, network, finder, val, fields)
+    package = build(made, network, finder, reviewed(val, "val"), fields)
     measured = measure(package, data, work)
     package = with_metrics(made, metrics(measured))
     draw(made, measured)
-    text = card(package.manifest, measured, before_export(package, network, test), work)
+    text = card(
+        package.manifest, measured, before_export(package, network, reviewed(test, "test")), work
+    )
     (made / "card.md").write_text(text)
     shutil.rmtree(folder, ignore_errors=True)
     made.rename(folder)

@@ -9,12 +9,13 @@ from training.faces_scores import Quality
 from training.tables import table
 
 
-def crop_rows(crops: Mapping[str, Mapping[str, Quality]]) -> str:
+def crop_rows(measured: Measured) -> str:
     """Quality by split and label, with intervals."""
-    head = ("split", "label", "faces", "positive", "accuracy", "AUC", "AP")
-    more = ("recall at precision 0.9", "ECE", "Brier skill")
     return table(
-        (*head, *more),
+        (
+            *("split", "label", "faces", "positive", "accuracy", "AUC", "AP"),
+            *("recall at precision 0.9", "ECE", "Brier skill"),
+        ),
         (
             (
                 split,
@@ -28,10 +29,24 @@ def crop_rows(crops: Mapping[str, Mapping[str, Quality]]) -> str:
                 q.calibration_error.text(),
                 q.brier_skill.text(2),
             )
-            for split, by_label in crops.items()
-            for label, q in by_label.items()
+            for split, by_label in measured.crops.items()
+            for label, q in (*by_label.items(), ("smiling, as labelled", measured.labelled[split]))
         ),
     )
+
+
+def review_text(measured: Measured) -> str:
+    """What was found when labels of smiling were looked at again."""
+    lines = []
+    for split, found in measured.reviews.items():
+        told = found.faces - found.unclear
+        lines.append(
+            f"Of {split}'s faces {found.faces} were looked at: {found.to_neutral} labelled as "
+            f"smiling do not, {found.to_smiling} labelled otherwise do, {found.unclear} cannot be "
+            f"told. So whoever saw every smile rightly would reach an accuracy of "
+            f"{1 - found.wrong:.3f} by the labels as they came (of the {told} that can be told)."
+        )
+    return "\n".join(lines)
 
 
 def decision_rows(by_label: Mapping[str, Quality]) -> str:

@@ -16,6 +16,7 @@ from services.classifier.framing import face_crop
 from services.classifier.model import FINDERS
 from services.packages import Package
 from training.faces_data import LABELS, SIDE, UNKNOWN, Faces, read_faces
+from training.faces_truth import reviewed
 
 NAME: Final = "file"
 _VALUES: Final = {"1": 1, "0": 0, "": UNKNOWN}
@@ -51,8 +52,8 @@ class LabelledFaces:
 
 
 def split_of(data: Path, split: str, work: Path) -> LabelledFaces:
-    """A split of `data`/faces, decoded once into `work`."""
-    faces = read_faces(data, split, work)
+    """A split of `data`/faces, decoded once into `work`; smiles as they were reviewed."""
+    faces = reviewed(read_faces(data, split, work), split)
     return LabelledFaces("faces", split, faces.images, faces.names, LABELS, faces.labels)
 
 

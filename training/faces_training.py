@@ -32,7 +32,7 @@ Batch = tuple[NDArray[np.float32], Targets]
 class Recipe:
     """How a network is trained."""
 
-    epochs: int = 8
+    epochs: int = 6
     batch: int = 64
     peak_rate: float = 5e-4
     decays: bool = True  # the rate: up over half an epoch, down to nothing by a cosine
