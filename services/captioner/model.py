@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from math import exp
 from typing import Final
 
 import cv2
@@ -16,6 +17,7 @@ from services.captioner.beam import Floats, Search, Sentence, State, Words, sear
 from services.model import ModelError
 from services.packages import InvalidPackage, Package
 from services.runtimes import Network
+from services.schema import REST
 
 ENCODER: Final = "encoder"  # photos to what a decoder looks at, and its first state
 DECODER: Final = "decoder"  # one word further
@@ -32,6 +34,7 @@ class Candidate:
     text: str  # begins with a capital letter and ends with a full stop
     log_probability: float  # natural logarithm, summed over the tokens
     tokens: int  # words, and the end of the sentence
+    confidence: float | None = None  # in [0, 1]; None from a package without calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Captioner:
         self._channels_first = shape.layout == "NCHW"
         self._words = tuple(package.file(VOCABULARY).read_text(encoding="utf-8").splitlines())
         self._rules = _rules(package)
+        self._calibration = package.manifest.calibration.get(REST)
         self._explainer: Dictation | None = None
 
     @property
@@ -117,8 +121,17 @@ class Captioner:
     def _read(self, sentence: Sentence) -> Candidate:
         text = " ".join(self._words[word] for word in sentence.words).replace(" '", "'")
         return Candidate(
-            f"{text[:1].upper()}{text[1:]}.", sentence.log_probability, sentence.tokens
+            f"{text[:1].upper()}{text[1:]}.",
+            sentence.log_probability,
+            sentence.tokens,
+            self._confidence(sentence),
         )
+
+    def _confidence(self, sentence: Sentence) -> float | None:
+        if self._calibration is None:
+            return None
+        mean = sentence.log_probability / sentence.tokens
+        return 1 / (1 + exp(-mean * self._calibration.scale - self._calibration.offset))
 
 
 class _Pen:

@@ -62,7 +62,10 @@ def _caption(chosen: tuple[Candidate, ...]) -> pb.Caption:
         text=chosen[0].text if chosen else "",
         candidates=[
             pb.CaptionCandidate(
-                text=one.text, log_probability=one.log_probability, tokens=one.tokens
+                text=one.text,
+                log_probability=one.log_probability,
+                tokens=one.tokens,
+                confidence=one.confidence,
             )
             for one in chosen
         ],

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from chassis.images import ImageLimits, Pixels, decode
 from services.captioner.model import Captioner, load
+from services.manifest import Calibration
 from services.model import ModelError
 from services.packages import InvalidPackage, open_package
 from services.selftest import check
@@ -69,6 +71,33 @@ def test_candidates_differ_and_come_best_first_for_their_length(captioner):
         scores = [one.log_probability / one.tokens**power for one in captions.candidates]
         assert scores == sorted(scores, reverse=True)
         assert len({one.text for one in captions.candidates}) == len(captions.candidates)
+
+
+def test_confidence_is_the_calibrated_mean_log_probability(captioner):
+    package = captioner.package
+    fit = Calibration(scale=4.0, offset=3.0)
+    calibrated = dataclasses.replace(
+        package, manifest=package.manifest.model_copy(update={"calibration": {"*": fit}})
+    )
+    model = load(calibrated)
+    (captions,) = model.predict([photo("astronaut.jpg")])
+    model.close()
+
+    for one in captions.candidates:
+        odds = math.exp(4.0 * one.log_probability / one.tokens + 3.0)
+        assert one.confidence == pytest.approx(odds / (1 + odds))
+
+
+def test_without_calibration_there_is_no_confidence(captioner):
+    package = captioner.package
+    plain = dataclasses.replace(
+        package, manifest=package.manifest.model_copy(update={"calibration": {}})
+    )
+    model = load(plain)
+    (captions,) = model.predict([photo("astronaut.jpg")])
+    model.close()
+
+    assert {one.confidence for one in captions.candidates} == {None}
 
 
 def test_a_photo_is_described_alike_alone_and_in_a_batch(captioner):

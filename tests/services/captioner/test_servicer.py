@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from services.captioner.model import Captions
+from services.captioner.model import Candidate, Captions
 from tests.fakes import FakeModel
 from tests.harness import a_photo, model_app, running
 from trilens.v1 import captioner_pb2 as pb
@@ -48,6 +48,16 @@ async def test_a_sentence_comes_with_its_probability_and_length() -> None:
     (best,) = (await caption()).candidates
 
     assert (best.text, best.log_probability, best.tokens) == (DOG, -2.0, 4)
+
+
+async def test_a_calibrated_sentence_comes_with_its_confidence() -> None:
+    model = FakeModel("caption")
+    model._prediction = Captions((Candidate(DOG, -2.0, 4, 0.25), Candidate(CAT, -3.0, 4, None)))
+
+    sure, unknown = (await caption(model, max_candidates=2)).candidates
+
+    assert sure.confidence == 0.25
+    assert not unknown.HasField("confidence")
 
 
 async def test_a_model_without_words_answers_with_none() -> None:
