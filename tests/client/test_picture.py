@@ -4,13 +4,13 @@ import io
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tests.client.fakes import found, full_answer, partial_answer
 from trilens.cli import fonts
 from trilens.cli.colours import on, palette
 from trilens.cli.picture import draw
-from trilens.v1 import detector_pb2
+from trilens.v1 import decision_pb2, detector_pb2
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 GREY = (128, 128, 128)
@@ -170,3 +170,21 @@ def test_without_a_font_for_it_text_is_spelled_in_ascii(monkeypatch):
 
     assert spell("größer, naïve") == "gro?er, naive"
     assert font.size == 20
+
+
+def test_what_is_uncertain_is_drawn_with_a_question_mark(monkeypatch):
+    sure, doubtful = (found(label, 0.9, 0.1, 0.1, 0.9, 0.9) for label in ("cat", "dog"))
+    doubtful.decision = decision_pb2.DECISION_UNCERTAIN
+    written = []
+    draw_text = ImageDraw.ImageDraw.multiline_text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "multiline_text",
+        lambda canvas, corner, text, *rest, **options: (
+            written.append(text) or draw_text(canvas, corner, text, *rest, **options)
+        ),
+    )
+
+    draw(encoded(Image.new("RGB", (1000, 800), GREY)), objects_only(sure, doubtful))
+
+    assert {"cat 90 %", "dog? 90 %"} <= set(written)

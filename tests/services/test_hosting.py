@@ -95,6 +95,21 @@ async def test_the_operator_may_choose_another_runtime(folder: Path) -> None:
         assert load.asked == ("tensorflow", 1)
 
 
+async def test_a_threshold_set_that_does_not_fit_keeps_the_model_from_serving(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = folder.parent / "mine.json"
+    file.write_text('{"id": "mine-v1", "model": "objects", "labels": {"cow": {"present": 1}}}')
+    load = Loading()
+    async with hosting(folder, load, threshold_files=(file,)) as host:
+        assert not await host.start()
+
+        assert load.model is None
+        assert f"{folder} does not become ready: {file}: labels.cow.absent: Field" in caplog.text
+        with pytest.raises(NotReady, match="could not be loaded"):
+            await host.predict(photo(1), a_call())
+
+
 async def test_the_event_loop_turns_while_the_model_loads(folder: Path) -> None:
     gate = threading.Event()
     async with hosting(folder, Loading(gate=gate)) as host:

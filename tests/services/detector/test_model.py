@@ -12,6 +12,7 @@ from PIL import Image
 from chassis.images import ImageLimits, Pixels, decode
 from services.detector import model as detector_model
 from services.detector.model import Detections, Detector, load
+from services.manifest import Calibration
 from services.model import ModelError
 from services.packages import InvalidPackage, open_package
 from services.selftest import check
@@ -55,6 +56,29 @@ def test_the_first_answer_names_what_is_on_the_photo(detector, name, label):
 
     assert detections.boxes[0].label == label
     assert detections.boxes[0].score > 0.6
+
+
+def test_a_calibrated_package_finds_the_same_boxes_with_other_scores_best_first(detector):
+    fits = {"cup": Calibration(scale=1, offset=-4), "*": Calibration(scale=2, offset=0)}
+    package = detector.package
+    manifest = package.manifest.model_copy(update={"calibration": fits})
+    calibrated = load(dataclasses.replace(package, manifest=manifest))
+
+    (before,) = detector.predict([photo("coffee.jpg")])
+    (after,) = calibrated.predict([photo("coffee.jpg")])
+    calibrated.close()
+
+    assert {(one.label, one.box) for one in after.boxes} == {
+        (one.label, one.box) for one in before.boxes
+    }
+    assert before.boxes[0].label == "cup"
+    assert after.boxes[0].label == "dining_table"
+    by_box = {(one.label, one.box): one.score for one in after.boxes}
+    for one in before.boxes:
+        odds = (one.score / (1 - one.score)) ** (1 if one.label == "cup" else 2)
+        odds *= np.exp(-4) if one.label == "cup" else 1
+        assert by_box[one.label, one.box] == pytest.approx(odds / (1 + odds), rel=1e-4)
+    assert [one.score for one in after.boxes] == sorted(by_box.values(), reverse=True)
 
 
 def test_two_people_are_two_boxes_left_and_right(detector):

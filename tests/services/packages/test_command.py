@@ -1,5 +1,6 @@
 """`python -m services.packages` says in a line what is wrong with a package, and goes on."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +17,9 @@ from services.packages.command import commands
 from tests.harness import ROOT
 
 SOUND = ROOT / "models" / "objects" / "1.0.0"
+NEVER = {"present": None, "absent": 0.25}
+REACHED = {"precision": 0.91, "precision_low": 0.72, "recall": 0.5, "count": 40}
+FITTED = {"present": 0.75, "absent": 0.25, "when_present": REACHED}
 
 
 def verify(*folders: Path) -> "subprocess.CompletedProcess[str]":
@@ -39,6 +43,38 @@ def test_verify_passes_what_is_sound_and_names_what_is_not(folder: Path) -> None
     assert ended.stderr.startswith(f"{folder}: ")
     assert "artifacts: 'detector' is missing" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_threshold_sets_are_shown_with_what_they_reached(tmp_path: Path) -> None:
+    file = write_set(tmp_path, labels={"cat": NEVER, "*": FITTED})
+
+    ended = CliRunner().invoke(
+        commands, ["thresholds", str(SOUND), str(file), "--default", "mine-v1"]
+    )
+
+    assert ended.exit_code == 0
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    lines = ended.output.splitlines()
+    assert f"mine-v1+{digest} (default): made by hand, fitted to nothing" in lines
+    assert "  cat  never given, absent below 0.250" in lines
+    reached = "present from 0.750 (precision 0.91, at least 0.72; recall 0.50)"
+    assert f"  *    {reached}, absent below 0.250" in lines
+
+
+def test_a_file_of_thresholds_that_does_not_fit_its_package_is_refused(tmp_path: Path) -> None:
+    file = write_set(tmp_path, labels={"unicorn": NEVER, "*": FITTED})
+
+    ended = CliRunner().invoke(commands, ["thresholds", str(SOUND), str(file)])
+
+    assert ended.exit_code == 1
+    assert ended.output == f"Error: {file}: unknown labels unicorn\n"
+
+
+def write_set(folder: Path, **fields: Any) -> Path:
+    """A file of thresholds for the sound package."""
+    file = folder / "mine.json"
+    file.write_text(json.dumps({"id": "mine-v1", "model": "objects", **fields}))
+    return file
 
 
 @pytest.mark.stack
