@@ -64,6 +64,7 @@ def kubelet(folder: Path, cgroup: str) -> Json:
         "resolvConf": str(folder / "resolv.conf"),
         "volumePluginDir": f"{KUBELET_FOLDER}/plugins/exec",
         "maxPods": 200,
+        "nodeStatusUpdateFrequency": "2s",  # 10 s by default: tests would only wait
         "serializeImagePulls": False,
         # A disk that others fill must not evict what is tested; images are all imported.
         "evictionHard": {"memory.available": "64Mi", "nodefs.available": "1%"},

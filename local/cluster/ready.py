@@ -5,7 +5,7 @@ Run as `python -m local.cluster.ready NAME`.
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -27,8 +27,7 @@ def main(place: Place) -> int:
     api = Api(place.kubeconfig)
     try:
         _until(place, "the API server", lambda: api.text("/readyz") == "ok")
-        for path, content in names.objects().items():
-            _until(place, path, partial(_applied, api, path, content))
+        _until(place, "what DNS is made of", partial(_applied, api, names.objects()))
         _until(place, "the node", lambda: _node_is_ready(api, place.name))
         _until(place, "DNS", lambda: _dns_is_ready(api))
     except NotReady as failure:
@@ -37,15 +36,17 @@ def main(place: Place) -> int:
     return 0
 
 
-def _applied(api: Api, path: str, content: Json) -> bool:
-    return bool(api.apply(path, content))
+def _applied(api: Api, objects: Mapping[str, Json]) -> bool:
+    for path, content in objects.items():
+        api.apply(path, content)
+    return True
 
 
 def _node_is_ready(api: Api, name: str) -> bool:
     status = api.get(f"/api/v1/nodes/{name}")["status"]
     conditions = {item["type"]: item["status"] for item in status.get("conditions", ())}
     allocatable = status.get("allocatable", {})
-    return conditions.get("Ready") == "True" and gpus.RESOURCE in allocatable
+    return conditions.get("Ready") == "True" and allocatable.get(gpus.RESOURCE) == str(gpus.COUNT)
 
 
 def _dns_is_ready(api: Api) -> bool:
@@ -54,19 +55,27 @@ def _dns_is_ready(api: Api) -> bool:
 
 
 def _until(place: Place, what: str, there: Callable[[], bool]) -> None:
-    limit = time.monotonic() + _LIMIT_SECONDS
+    begun = time.monotonic()
     reason = ""
-    while time.monotonic() < limit:
+    while time.monotonic() < begun + _LIMIT_SECONDS:
         try:
             if there():
+                print(f"  {what}: {time.monotonic() - begun:.1f} s", flush=True)
                 return
         except (OSError, Refused) as error:
             reason = str(error)
-        ended = [f"{name} {state}" for name, state in ask(place, "tell").items() if "end" in state]
-        if ended:
+        if ended := _ended(place):
             raise NotReady(f"{', '.join(ended)}; the logs are in {place.logs}")
         time.sleep(_LOOK_EVERY_SECONDS)
     raise NotReady(f"{what} is not there after {_LIMIT_SECONDS:.0f} s; {reason}")
+
+
+def _ended(place: Place) -> list[str]:
+    try:
+        states = ask(place, "tell")
+    except OSError:
+        return ["the cluster ended"]
+    return [f"{name} {state}" for name, state in states.items() if state.startswith("ended")]
 
 
 if __name__ == "__main__":

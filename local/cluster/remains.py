@@ -32,8 +32,13 @@ def note() -> None:
 
 
 def make_cgroup(place: Place) -> None:
-    """The kubelet wants to find it."""
+    """The kubelet wants to find it, with every controller."""
     for hierarchy in hierarchies():
+        offered, passed_on = hierarchy / "cgroup.controllers", hierarchy / "cgroup.subtree_control"
+        if passed_on.exists():  # version 2: a cgroup has the controllers that its parent passes on
+            for controller in offered.read_text().split():
+                with suppress(OSError):
+                    passed_on.write_text(f"+{controller}")
         (hierarchy / place.cgroup).mkdir(exist_ok=True)
 
 
