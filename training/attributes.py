@@ -3,6 +3,7 @@
     python -m training.mtcnn WHEEL           # once: the face finder's networks
     python -m training.attributes train      # two hours; goes on where it was stopped
     python -m training.attributes evaluate models/attributes/1.1.0
+    python -m training.attributes sheet build/attributes/sheet.png   # what it is shown
     python -m training.attributes ablate     # what each part of the recipe is worth
     python -m training.attributes finetune --faces my.csv --init models/attributes/1.1.0 \\
         --version 1.2.0                      # a team's own photos
@@ -199,6 +200,18 @@ def ablate_command(data: Path, work: Path, seeds: tuple[int, ...]) -> None:
     for seed in seeds:
         for name, found in ablate(told, val, seed, work):
             click.echo(f"seed {seed}, {name}: {_line(found)}")
+
+
+@main.command("sheet")
+@_data
+@_work
+@click.option("--seed", default=1, show_default=True)
+@click.argument("picture", type=click.Path(path_type=Path, dir_okay=False))
+def sheet_command(data: Path, work: Path, seed: int, picture: Path) -> None:
+    """Draws what training makes of faces: their variants, and sunglasses drawn beside real ones."""
+    from training.faces_sheet import write_sheet
+
+    write_sheet(read_faces(data, "train", work), picture, seed)
 
 
 def _fold(fold: int, faces: Mapping[str, Faces], work: Path) -> None:
