@@ -61,7 +61,7 @@ def precision_recall(path: Path, rankings: Mapping[str, Ranking]) -> None:
     with _axes(path, "recall", "precision") as axes:
         for (name, ranking), colour in zip(rankings.items(), _colours(rankings), strict=True):
             _, precision, recall = ranking.curve()
-            places = _thinned(len(recall))
+            places = _thinned(recall, precision)
             axes.plot(recall[places], precision[places], color=colour, label=name)
         axes.legend(loc="lower left")
 
@@ -78,7 +78,7 @@ def precision_coverage(
         axes.axhline(target, color="grey", linewidth=1, linestyle=":", label=f"target {target:g}")
         for (name, one), colour in zip(scored.items(), _colours(scored), strict=True):
             decisions = present_from(one)
-            places = _enough(decisions, least, _MOST_COVERED * one.positives)
+            places = _enough(decisions, least, one.positives)
             found = decisions.counts[places] / max(1, one.positives)
             bounds = [decisions.lowest_at(int(place)) for place in places]
             axes.plot(found, decisions.precision[places], color=colour, label=name)
@@ -146,11 +146,18 @@ def _colours(names: Collection[str]) -> Iterator[str]:
     return itertools.islice(itertools.cycle(_COLOURS), len(names))
 
 
-def _thinned(count: int) -> NDArray[np.intp]:
-    return np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).astype(np.intp))
+def _thinned(x: Floats, y: Floats) -> NDArray[np.intp]:
+    """Places along a line that are as far apart as they look."""
+    if not len(x):
+        return np.empty(0, np.intp)
+    walked = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
+    marks = np.linspace(0, walked[-1], _MOST_POINTS)
+    return np.unique([0, *np.searchsorted(walked, marks), len(x) - 1]).clip(0, len(x) - 1)
 
 
-def _enough(decisions: Decisions, least: int, most: float) -> NDArray[np.intp]:
+def _enough(decisions: Decisions, least: int, positives: int) -> NDArray[np.intp]:
     """Edges that decide neither so few examples that precision is chance, nor too many."""
+    most = _MOST_COVERED * positives
     places = np.flatnonzero((decisions.counts >= least) & (decisions.counts <= most))
-    return places[_thinned(len(places))] if len(places) else places
+    covered = decisions.counts[places] / max(1, positives)
+    return places[_thinned(covered, decisions.precision[places])]
