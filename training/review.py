@@ -1,6 +1,6 @@
 """Reviews the smiling labels: sheets for a reviewer who knows nothing, then the reviewed labels.
 
-    python -m training.review scores models/attributes/1.0.0 --split test > scores.csv
+    python -m training.review_scores package models/attributes/1.0.0 scores.csv --split test
     python -m training.review sheets --scores scores.csv --split test --round test-1 --random 200
         ... the reviewer writes build/review/test-1/judgements.csv: index,judgement ...
     python -m training.review again --split test --rounds test-1 --round test-again
@@ -12,33 +12,22 @@ Judgements are smiling, neutral or unclear. Pictures stay below `--output`; what
 keeps is training/labels/: names, judgements and reasons.
 """
 
-import csv
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 import click
 import cv2
 
-from training.faces_data import LABELS, UNKNOWN, Faces, read_faces
+from training.faces_data import Faces
 from training.faces_reviewed import Review, read_reviews, write_reviews
-from training.options import data_option
 from training.review_records import InvalidReview, Round, disputed, joined, read_scores
 from training.review_selection import Selected, disagreements, select, select_again
 from training.review_sheets import sheets
+from training.review_split import Split, of_a_split
 from training.review_summary import summary
 
-_SMILING: Final = LABELS.index("smiling")
-
-_data = data_option("faces/")
-_work = click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("build/attributes"),
-    show_default=True,
-    help="Folder for decoded faces.",
-)
 _output = click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -46,7 +35,6 @@ _output = click.option(
     show_default=True,
     help="Folder of sheets, judgements and keys.",
 )
-_split = click.option("--split", default="test", show_default=True)
 _round = click.option("--round", "name", required=True, help="Name of the new set of sheets.")
 _rounds = click.option(
     "--rounds", default="", help="Names of judged sets, in the order judged, with commas."
@@ -68,29 +56,8 @@ def main() -> None:
     cv2.setNumThreads(1)
 
 
-@main.command("scores")
-@_data
-@_work
-@_split
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
-def scores_command(data: Path, work: Path, split: str, folder: Path) -> None:
-    """Prints a package's scores as CSV: file, probability of a smile."""
-    from services.classifier.model import load
-    from services.packages import open_package
-    from training.faces_measure import crop_logits
-
-    faces = read_faces(data, split, work)
-    classifier = load(open_package(folder))
-    scores = classifier.probabilities(crop_logits(classifier, faces))[:, _SMILING]
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("file", folder.name))
-    writer.writerows((n, f"{score:.6f}") for n, score in zip(faces.names, scores, strict=True))
-
-
 @main.command("sheets")
-@_data
-@_work
-@_split
+@of_a_split
 @_output
 @_round
 @_rounds
@@ -98,76 +65,54 @@ def scores_command(data: Path, work: Path, split: str, folder: Path) -> None:
 @_scores
 @click.option("--random", "chance", default=0, show_default=True, help="Faces drawn from all.")
 @click.option("--fillers", default=0, show_default=True, help="Faces drawn from the agreed ones.")
+@click.option("--most", type=int, help="Disagreements, drawn if there are more.")
 def sheets_command(
-    data: Path,
-    work: Path,
-    split: str,
-    output: Path,
-    name: str,
-    rounds: str,
-    seed: int,
-    paths: Sequence[Path],
-    chance: int,
-    fillers: int,
+    split: Split, output: Path, name: str, rounds: str, paths: Sequence[Path], **options: Any
 ) -> None:
     """Draws sheets of all disagreements not looked at yet, and others among them."""
-    faces = read_faces(data, split, work)
     seen = {review.file for review in joined(_named(rounds, output))}
-    selected = select(
-        _labels(faces), read_scores(paths), chance=chance, fillers=fillers, seed=seed, seen=seen
-    )
-    _draw(faces, selected, Round.named(name, output))
+    selected = select(split.labels, read_scores(paths), seen=seen, **options)
+    _draw(split.faces, selected, Round.named(name, output))
 
 
 @main.command("again")
-@_data
-@_work
-@_split
+@of_a_split
 @_output
 @_round
 @_rounds
 @_seed
-def again_command(
-    data: Path, work: Path, split: str, output: Path, name: str, rounds: str, seed: int
-) -> None:
+def again_command(split: Split, output: Path, name: str, rounds: str, seed: int) -> None:
     """Draws sheets of the corrected faces, and as many confirmed ones, for a second look."""
-    faces = read_faces(data, split, work)
-    labels = _labels(faces)
+    labels = split.labels
     told = [r for r in joined(_named(rounds, output)) if r.smiles is not None and not r.second]
     corrected = [review.file for review in told if review.smiles != labels[review.file]]
     confirmed = [review.file for review in told if review.smiles == labels[review.file]]
-    _draw(faces, select_again(corrected, confirmed, seed), Round.named(name, output))
+    _draw(split.faces, select_again(corrected, confirmed, seed), Round.named(name, output))
 
 
 @main.command("apply")
-@_data
-@_work
-@_split
+@of_a_split
 @_output
 @_rounds
 @_scores
-def apply_command(
-    data: Path, work: Path, split: str, output: Path, rounds: str, paths: Sequence[Path]
-) -> None:
+def apply_command(split: Split, output: Path, rounds: str, paths: Sequence[Path]) -> None:
     """Writes the reviewed labels, and says how they compare with those the data came with.
 
     Disagreements of networks that were trained after the sheets were drawn are noted, too.
     """
-    labels = _labels(read_faces(data, split, work))
+    labels = split.labels
     wrong = disagreements(labels, read_scores(paths))
     reviews = disputed(joined(_named(rounds, output)), wrong)
-    click.echo(f"wrote {write_reviews(reviews, split)}")
+    click.echo(f"wrote {write_reviews(reviews, split.name)}")
     click.echo(f"disagreements: {len(wrong)}, of them not looked at: {_unseen(wrong, reviews)}")
     click.echo(summary(reviews, labels))
 
 
 @main.command("summary")
-@_data
-@_work
-@_split
-def summary_command(data: Path, work: Path, split: str) -> None:
+@of_a_split
+def summary_command(split: Split) -> None:
     """Says how the reviewed labels compare with those the data came with."""
-    click.echo(summary(read_reviews(split), _labels(read_faces(data, split, work))))
+    click.echo(summary(read_reviews(split.name), split.labels))
 
 
 def _unseen(wrong: Collection[str], reviews: Sequence[Review]) -> int:
@@ -184,11 +129,6 @@ def _draw(faces: Faces, selected: Sequence[Selected], drawn: Round) -> None:
         path = drawn.folder / f"{number:02}.png"
         cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     click.echo(f"{len(selected)} faces on {len(pictures)} sheets in {drawn.folder}")
-
-
-def _labels(faces: Faces) -> dict[str, bool]:
-    told = zip(faces.names, faces.labels[:, _SMILING], strict=True)
-    return {name: bool(label) for name, label in told if label != UNKNOWN}
 
 
 def _named(rounds: str, output: Path) -> list[Round]:

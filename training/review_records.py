@@ -107,6 +107,14 @@ def read_scores(paths: Iterable[Path]) -> Mapping[str, Sequence[float]]:
     return scores
 
 
+def write_scores(path: Path, network: str, scores: Mapping[str, float]) -> None:
+    """Writes one network's scores."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("file", network))
+        writer.writerows((name, f"{score:.6f}") for name, score in scores.items())
+
+
 def _rows(path: Path) -> tuple[dict[str, str], ...]:
     if not path.exists():
         raise InvalidReview(f"{path} is missing")

@@ -44,12 +44,13 @@ def select(
     fillers: int,
     seed: int,
     seen: Collection[str] = (),
+    most: int | None = None,
 ) -> tuple[Selected, ...]:
     """All disagreements, `chance` random faces and `fillers` agreed ones, shuffled together.
 
-    Faces in `seen` were looked at before and are left out of disagreements and fillers. Random
-    faces are drawn from all others, disagreements or not: a sample of what was seen in part
-    would stand for nothing.
+    If there are more than `most` disagreements, as many of them are drawn. Faces in `seen` were
+    looked at before and are left out of disagreements and fillers. Random faces are drawn from all
+    others, disagreements or not: a sample of what was seen in part would stand for nothing.
     """
     if chance and seen:
         raise ValueError("random faces stand for all only if none has been looked at before")
@@ -58,8 +59,9 @@ def select(
     disputed = disagreements(labels, scores)
     drawn = frozenset(draw.sample(files, chance))
     left = [file for file in files if file not in disputed | drawn | frozenset(seen)]
+    new = sorted(disputed - frozenset(seen))
     reasons = {
-        DISAGREEMENT: disputed - frozenset(seen),
+        DISAGREEMENT: frozenset(new if most is None else draw.sample(new, min(most, len(new)))),
         RANDOM: drawn,
         FILLER: frozenset(draw.sample(left, min(fillers, len(left)))),
     }

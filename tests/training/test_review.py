@@ -22,6 +22,7 @@ from training.review_records import (
     disputed,
     joined,
     read_scores,
+    write_scores,
 )
 from training.review_selection import (
     AGAIN,
@@ -71,6 +72,13 @@ def test_all_disputed_faces_come_and_as_many_random_and_agreed_ones_as_wanted():
     assert len(by_reason[FILLER]) == 30
     assert not by_reason[FILLER] & (by_reason[RANDOM] | by_reason[DISAGREEMENT])
     assert len({one.file for one in selected}) == len(selected)
+
+
+def test_of_many_disputed_faces_as_many_come_as_wanted():
+    selected = select(LABELS, SCORES, chance=0, fillers=0, seed=1, most=2)
+
+    assert len(selected) == 2
+    assert {one.file for one in selected} < set(DISPUTED)
 
 
 def test_the_order_follows_from_the_seed_and_tells_neither_name_nor_reason():
@@ -171,6 +179,12 @@ def test_a_later_networks_disagreements_are_noted_once():
     noted = disputed(disputed(reviews, {"a.jpg"}), {"a.jpg"})
 
     assert [review.reasons for review in noted] == [(DISAGREEMENT, FILLER), (RANDOM,)]
+
+
+def test_scores_come_back_as_written(tmp_path):
+    write_scores(tmp_path / "one.csv", "1.0.0", {"a.jpg": 0.5, "b.jpg": 0.25})
+
+    assert read_scores([tmp_path / "one.csv"]) == {"a.jpg": [0.5], "b.jpg": [0.25]}
 
 
 def test_scores_of_several_networks_are_read_from_several_files(tmp_path):
