@@ -73,11 +73,13 @@ def build_base() -> None:
 
 
 def load(living: Living, file: Path) -> None:
-    """Loads the images of an OCI archive, under the names that it has them under."""
-    ctr = (str(programs.path("ctr")), "--namespace", "k8s.io")
+    """Loads the images of an OCI archive, to be had by their tags and by their digests."""
     # --local: this side unpacks, so it has to see the cluster's mounts.
-    importing = (*ctr, "images", "import", "--local", "--digests", str(file))
-    _run(*living.within(*importing, mounts=True))
+    ctr = (str(programs.path("ctr")), "--namespace=k8s.io")
+    for name in oci.names(file):
+        base = f"--base-name={name[: name.rindex(':')]}"
+        importing = (*ctr, "images", "import", "--local", "--digests", base, str(file))
+        _run(*living.within(*importing, mounts=True))
 
 
 def load_own(place: Place, living: Living) -> None:

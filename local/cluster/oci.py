@@ -13,6 +13,7 @@ PAUSE: Final = "localhost/pause:1"
 PROBE: Final = "localhost/probe:1"  # for tests of the network
 
 _TYPE: Final = "application/vnd.oci.image"
+_NAME: Final = "io.containerd.image.name"
 _NOBODY: Final = 65532
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -36,13 +37,27 @@ def archive(program: Path, name: str, file: Path) -> None:
             "layers": [_described("layer.v1.tar", layer)],
         }
     )
-    named = {"annotations": {"io.containerd.image.name": name}}
+    named = {"annotations": {_NAME: name}}
     index = {"schemaVersion": 2, "manifests": [_described("manifest.v1+json", manifest) | named]}
     with tarfile.open(file, "w") as files:
         _add(files, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         _add(files, "index.json", _json(index))
         for blob in (config, layer, manifest):
             _add(files, f"blobs/{_digest(blob).replace(':', '/')}", blob)
+
+
+def names(file: Path) -> tuple[str, ...]:
+    """The names of the images in an archive, whoever wrote it."""
+    with tarfile.open(file) as files:
+        index = files.extractfile("index.json")
+        assert index is not None  # noqa: S101 - it is no folder
+        entries = json.loads(index.read())["manifests"]
+    found = (_name(entry.get("annotations", {})) for entry in entries)
+    return tuple(name for name in found if name)
+
+
+def _name(annotations: Mapping[str, str]) -> str | None:
+    return annotations.get(_NAME) or annotations.get("org.opencontainers.image.ref.name")
 
 
 def _layer(program: Path) -> bytes:

@@ -19,6 +19,13 @@ def files(tmp_path: Path) -> dict[str, bytes]:
         return {name: content.read() for name, content in members.items() if content}
 
 
+def test_an_archive_tells_the_names_of_its_images(tmp_path: Path):
+    (tmp_path / "pause").touch()
+    oci.archive(tmp_path / "pause", "localhost/pause:1", tmp_path / "pause.tar")
+
+    assert oci.names(tmp_path / "pause.tar") == ("localhost/pause:1",)
+
+
 def blob(files: dict[str, bytes], described: dict[str, object]) -> bytes:
     return files[f"blobs/{str(described['digest']).replace(':', '/')}"]
 
