@@ -6,8 +6,6 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from services.captioner.consensus import agreements
-
 Floats: TypeAlias = NDArray[np.float32]
 Words: TypeAlias = NDArray[np.int64]
 State: TypeAlias = tuple[Floats, ...]  # each (photos, beams, ...)
@@ -23,7 +21,6 @@ class Search:
     beams: int = 3
     longest: int = 20  # tokens of a sentence
     length_power: float = 0.7  # sentences compete by log-probability / tokens ** length_power
-    consensus: float = 0.0  # and by how much they agree with the others, times this
 
     def __post_init__(self) -> None:
         if self.beams < 1 or self.longest < 1:
@@ -141,14 +138,10 @@ class _Draft:
 
     def sentences(self) -> tuple[Sentence, ...]:
         """What has ended, best first."""
-        rules = self._rules
-        agreed = agreements([one.words for one in self._ended]) if rules.consensus else None
-        worth = [
-            one.log_probability / one.tokens**rules.length_power
-            + (rules.consensus * agreed[place] if agreed else 0)
-            for place, one in enumerate(self._ended)
-        ]
-        return tuple(self._ended[place] for place in np.argsort(-np.array(worth), kind="stable"))
+        power = self._rules.length_power
+        return tuple(
+            sorted(self._ended, key=lambda ended: -ended.log_probability / ended.tokens**power)
+        )
 
     def _keep(self, words: Words, total: float, tokens: int) -> None:
         self._ended.append(Sentence(tuple(words.tolist()), total, tokens))

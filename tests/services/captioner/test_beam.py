@@ -2,13 +2,11 @@
 
 import itertools
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from services.captioner.beam import Search, search
-from services.captioner.consensus import agreements
 
 END, START, NEVER = 0, 1, 2
 WORDS = 8
@@ -94,25 +92,6 @@ def test_sentences_differ_and_come_best_first_for_their_length():
         scores = [s.log_probability / s.tokens**RULES.length_power for s in sentences]
         assert scores == sorted(scores, reverse=True)
         assert len({s.words for s in sentences}) == len(sentences) <= RULES.beams
-
-
-def test_with_consensus_a_sentence_that_the_others_agree_with_comes_before_a_likelier_one():
-    rules = replace(RULES, beams=4, consensus=5.0)
-    moved = 0
-    for plain, sentences in zip(
-        Bigrams(photos=50, seed=2).write(replace(RULES, beams=4)),
-        Bigrams(photos=50, seed=2).write(rules),
-        strict=True,
-    ):
-        agreed = agreements([one.words for one in sentences])
-        worth = [
-            one.log_probability / one.tokens**rules.length_power + rules.consensus * share
-            for one, share in zip(sentences, agreed, strict=True)
-        ]
-        assert worth == sorted(worth, reverse=True)
-        assert set(plain) == set(sentences)
-        moved += plain[0] != sentences[0]
-    assert moved
 
 
 def test_a_photo_whose_sentences_have_ended_costs_no_further_step():
