@@ -123,8 +123,12 @@ class Objects(Package):
             max(1, round(photo.shape[1] * scale)),
             max(1, round(photo.shape[0] * scale)),
         )
-        canvas = np.full((side, side, 3), 114, np.uint8)
-        left, top = (side - width) // 2, (side - height) // 2
+        across, down = side, side
+        if self.manifest["preprocessing"]["resize"] == "tight_letterbox":
+            stride = self.parameters.get("stride", 32)
+            across, down = (-(-length // stride) * stride for length in (width, height))
+        canvas = np.full((down, across, 3), 114, np.uint8)
+        left, top = (across - width) // 2, (down - height) // 2
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         canvas[top : top + height, left : left + width] = cv2.resize(
             photo, (width, height), interpolation=how
@@ -137,7 +141,8 @@ class Objects(Package):
             threshold = bands.get(label, bands.get("*"))["present"]
             if threshold is None:
                 continue
-            scores = self.calibrated(label, np.log(rough) - np.log1p(-rough))
+            bounded = np.clip(rough, 1e-7, 1 - 1e-7)
+            scores = self.calibrated(label, np.log(bounded) - np.log1p(-bounded))
             floor = self.parameters.get("floor", 0.01)
             (sure,) = np.nonzero((scores >= threshold) & (rough >= floor))
             if not len(sure):
