@@ -12,7 +12,7 @@ Name = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
 LabelId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]{0,62}$")]
 LabelOrRest = Annotated[str, Field(pattern=r"^(\*|[a-z0-9][a-z0-9_]{0,62})$")]
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$")]
-# A set's values never change under its id: a change is the next version.
+# Within a model's version a set's values never change under its id: a change is the next number.
 ThresholdSetId = Annotated[
     str, Field(pattern="^[a-z][a-z0-9-]*-v[1-9][0-9]*$", min_length=4, max_length=63)
 ]
