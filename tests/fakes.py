@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chassis.images import Pixels
 from services.captioner.model import Candidate, Captions
@@ -115,10 +116,15 @@ class FakeExplainer:
     """
 
     def __init__(
-        self, *, gate: threading.Event | None = None, broken: Exception | None = None
+        self,
+        *,
+        gate: threading.Event | None = None,
+        broken: Exception | None = None,
+        heat: NDArray[np.float32] = HEAT,
     ) -> None:
         self.method = Method.OCCLUSION
         self.asked: list[Any] = []
+        self._heat = heat
         self.began = threading.Event()
         self._gate = gate
         self._broken = broken
@@ -138,11 +144,11 @@ class FakeExplainer:
     def _maps(self, part: Any) -> Iterator[Heatmap]:
         if isinstance(part, Captions):
             for word in part.candidates[0].text.split():
-                yield Heatmap(SOMEWHERE, HEAT, word=word)
+                yield Heatmap(SOMEWHERE, self._heat, word=word)
             return
         for number, face in enumerate(part.faces):
             for score in face.scores:
-                yield Heatmap(SOMEWHERE, HEAT, label=score.label, face=number)
+                yield Heatmap(SOMEWHERE, self._heat, label=score.label, face=number)
 
 
 class FakeModel:

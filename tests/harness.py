@@ -23,7 +23,7 @@ from services.classifier.servicer import ClassifierServicer
 from services.detector import __main__ as detector
 from services.detector.servicer import DetectorServicer
 from services.hosting import ModelHost, ModelSettings
-from tests.fakes import FEATURES, FakeModel
+from tests.fakes import FEATURES, FakeExplainer, FakeModel
 from trilens.v1 import analysis_pb2, analysis_pb2_grpc, image_pb2
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,7 +122,10 @@ async def running(app: App, **changes: Any) -> AsyncIterator[grpc.aio.Channel]:
 @asynccontextmanager
 async def deployment(place: str, **settings: Any) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to a gateway with every feature, "hosted" by it or "remote"."""
-    backends: dict[str, FakeModel | str] = {task: FakeModel(task) for task in FEATURES}
+    backends: dict[str, FakeModel | str] = {
+        task: FakeModel(task, explainer=None if task == "detection" else FakeExplainer())
+        for task in FEATURES
+    }
     async with AsyncExitStack() as stack:
         if place == "remote":
             for task, model in list(backends.items()):

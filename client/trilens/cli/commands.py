@@ -11,6 +11,8 @@ from trilens.channel import DEFAULT_SERVER
 from trilens.cli import models
 from trilens.cli.analyze import Order
 from trilens.cli.analyze import analyze as analyze_photos
+from trilens.cli.explain import Wish
+from trilens.cli.explain import explain as explain_photos
 from trilens.cli.features import Threshold, threshold_of
 from trilens.cli.photos import find
 from trilens.cli.save import destinations
@@ -137,6 +139,67 @@ def analyze(
     order = Order(sources, features, required, thresholds, unsure, timeout, jobs)
     with Client(server, tls=tls, root_certificates=root_certificates) as client:
         return analyze_photos(client, server, order, as_json=as_json, pictures=pictures)
+
+
+@commands.command(epilog=_CODES)
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@_asks_a_server
+@click.option(
+    "--feature",
+    "features",
+    multiple=True,
+    metavar="NAME",
+    help="Explain this feature; repeatable; by default all that explain themselves.",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="LABEL",
+    help="Explain only this label of faces; repeatable.",
+)
+@click.option(
+    "--faces", type=click.IntRange(1, 16), metavar="N", help="Most faces to explain, surest first."
+)
+@_as_json
+@click.option(
+    "--save",
+    "out",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Draw the maps over the photo: a file, or a folder for several photos.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest wait for one photo; explaining takes a second or so.",
+)
+def explain(
+    *,
+    photos: tuple[str, ...],
+    server: str,
+    tls: bool,
+    root_certificates: Path | None,
+    features: tuple[str, ...],
+    labels: tuple[str, ...],
+    faces: int | None,
+    as_json: bool,
+    out: Path | None,
+    timeout: float,
+) -> int:
+    """Explains answers: where a face shows a label, where the model looked for a word.
+
+    PHOTO is a file, a folder (all photos within it), or - for standard input.
+    """
+    sources = find(photos)
+    pictures = destinations(sources, out) if out else {}
+    order = Order(sources, features, (), (), unsure=False, timeout=timeout, jobs=1)
+    wish = Wish(faces, labels)
+    with Client(server, tls=tls, root_certificates=root_certificates) as client:
+        return explain_photos(client, server, order, wish, as_json=as_json, pictures=pictures)
 
 
 @commands.group(name="models")

@@ -1,14 +1,18 @@
 """Where `--save` puts pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import click
+from PIL import Image
 
 from trilens.cli.photos import Source
-from trilens.cli.picture import draw
 from trilens.cli.terminal import Failure
 from trilens.v1 import analysis_pb2 as pb
+
+# Makes a picture of a photo's answer; raises OSError if the photo cannot be decoded here.
+Draw: TypeAlias = Callable[[Path | bytes, pb.AnalyzeImageResponse], Image.Image]
 
 _WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".webp"))
 
@@ -37,7 +41,7 @@ def destinations(sources: Sequence[Source], out: Path) -> Mapping[int, Path]:
     return chosen
 
 
-def save(source: Source, response: pb.AnalyzeImageResponse, path: Path) -> None:
+def save(source: Source, response: pb.AnalyzeImageResponse, path: Path, draw: Draw) -> None:
     """Draws a picture and writes it; raises Failure with the reason if that cannot be done."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
