@@ -8,18 +8,15 @@ from training.review_selection import DISAGREEMENT, RANDOM
 
 def summary(reviews: Sequence[Review], labels: Mapping[str, bool]) -> str:
     """Counts by reason, the noise of all labels, and how well the reviewer agrees with itself."""
-    drawn = [review for review in reviews if RANDOM in review.reasons]
-    disputed = [review for review in reviews if DISAGREEMENT in review.reasons]
-    agreed = [review for review in reviews if DISAGREEMENT not in review.reasons]
-    return "\n".join(
-        (
-            _line("all reviewed", tally(reviews, labels)),
-            _line("networks disagree with the label", tally(disputed, labels)),
-            _line("networks agree with the label", tally(agreed, labels)),
-            _line("random: stands for all labels", tally(drawn, labels)),
-            _consistency([review for review in reviews if review.second]),
-        )
-    )
+    parts = {
+        "all reviewed": reviews,
+        "networks disagree with the label": [r for r in reviews if DISAGREEMENT in r.reasons],
+        "networks agree with the label": [r for r in reviews if DISAGREEMENT not in r.reasons],
+        "random: stands for all labels": [r for r in reviews if RANDOM in r.reasons],
+    }
+    lines = [_line(what, tally(part, labels)) for what, part in parts.items() if part]
+    twice = [review for review in reviews if review.second]
+    return "\n".join((*lines, _consistency(twice)) if twice else lines)
 
 
 def _line(what: str, counted: Tally) -> str:

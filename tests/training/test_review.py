@@ -230,6 +230,13 @@ def test_the_summary_tells_the_noise_of_random_faces_and_how_steady_the_reviewer
     assert "looked at twice: 3, 2 judged the same" in text
 
 
+def test_the_summary_keeps_silent_about_what_nobody_looked_at():
+    text = summary([Review("d.jpg", SMILING, "", (FILLER,))], GIVEN)
+
+    assert "random" not in text
+    assert "twice" not in text
+
+
 def test_reviews_come_back_as_written_sorted_by_name(tmp_path):
     write_reviews(REVIEWS[::-1], "test", tmp_path)
 
