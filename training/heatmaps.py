@@ -7,11 +7,8 @@ Writes a table for docs: where the maps lie, deletion and insertion, and CPU tim
 
 from __future__ import annotations
 
-import csv
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,35 +19,17 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from chassis.images import Pixels
-from services.classifier.covering import Covering
-from services.classifier.faces import FoundFace
-from services.classifier.framing import face_crop, face_window
-from services.classifier.model import ARTIFACT, Attributes, Classifier, Face, LabelScore, load
+from services.classifier.model import ARTIFACT, Classifier, load
 from services.classifier.squares import Image
-from services.model import Box
 from services.packages import Package, open_package
-from training.heatmap_scores import Floats, Landmarks, deletion_and_insertion, mass, region
+from training.heatmap_faces import Sample, covers, sure_faces
+from training.heatmap_scores import Floats, deletion_and_insertion, mass, region
 from training.onnx_weights import weights_of
 from training.options import data_option
 
-_SURE: Final = 0.8  # faces whose score is at least this: there is something to explain
 _MASKS: Final = 300  # of RISE
 _KEPT: Final = 0.5  # share of a face that one of them leaves uncovered
 _CELLS: Final = 8  # a side of theirs
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """A face as the network sees it, in a photo of its own."""
-
-    photo: Pixels
-    landmarks: Landmarks
-    crop: Image
-
-    def find(self, _: Image) -> tuple[FoundFace, ...]:
-        """The face, where people marked it."""
-        return (FoundFace(np.zeros(4, np.float32), self.landmarks, 1.0),)
 
 
 Way = Callable[[Sample], Floats]
@@ -68,7 +47,7 @@ def main(package: Path, data: Path, faces: int, labels: tuple[str, ...]) -> None
     click.echo("| label | map | faces | mass | chance | peak | deletion | insertion | CPU |")
     click.echo("|---|---|---|---|---|---|---|---|---|")
     for label in labels:
-        samples = tuple(_sure(classifier, label, data, faces))
+        samples = tuple(sure_faces(classifier, label, data, faces))
         for name, way in _ways(classifier, opened, label).items():
             click.echo(f"| {label} | {name} | " + _measured(classifier, label, samples, way))
 
@@ -84,7 +63,7 @@ def _measured(classifier: Classifier, label: str, samples: tuple[Sample, ...], w
     spent = (time.process_time() - began) / len(samples)
     rows = []
     for sample, values in zip(samples, maps, strict=True):
-        window, inside = face_window(sample.landmarks), region(label, sample.landmarks)
+        window, inside = sample.window, region(label, sample.landmarks)
         peak = values == values.max()
         rows.append(
             (
@@ -100,44 +79,6 @@ def _measured(classifier: Classifier, label: str, samples: tuple[Sample, ...], w
     )
 
 
-def _sure(classifier: Classifier, label: str, data: Path, most: int) -> Iterator[Sample]:
-    """Faces of val that have the label and that the network is sure of, in a fixed random order."""
-    place = [one.id for one in classifier.package.manifest.labels].index(label)
-    side = classifier.package.manifest.preprocessing.width
-    landmarks = read_landmarks(data, "val")
-    with (data / "faces" / "labels-val.csv").open(newline="") as file:
-        names = [row["file"] for row in csv.DictReader(file) if row[label] == "1"]
-    chosen = 0
-    for name in np.random.default_rng(0).permutation(sorted(set(names) & landmarks.keys())):
-        photo = Pixels(read_face(data, "val", name))
-        crop = face_crop(photo.array, landmarks[name], side)
-        if classifier.probabilities(classifier.logits([crop]))[0, place] >= _SURE:
-            yield Sample(photo, landmarks[name], crop)
-            chosen += 1
-        if chosen == most:
-            return
-
-
-def read_landmarks(data: Path, split: str) -> Mapping[str, Landmarks]:
-    """The five points of every face that has them, by the face's name, in pixels of its photo."""
-    with (data / "faces" / f"landmarks-{split}.csv").open(newline="") as file:
-        return {
-            row.pop("file"): np.array([*map(float, row.values())], np.float32).reshape(5, 2)
-            for row in csv.DictReader(file)
-        }
-
-
-def read_face(data: Path, split: str, name: str) -> Image:
-    """A face's photo; FileNotFoundError if no archive holds it."""
-    for path in sorted((data / "faces").glob(f"{split}-*.zip")):
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
-                if Path(member).name == name:
-                    content = np.frombuffer(archive.read(member), np.uint8)
-                    return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR_RGB), np.uint8)
-    raise FileNotFoundError(name)
-
-
 def _ways(classifier: Classifier, package: Package, label: str) -> dict[str, Way]:
     place = [one.id for one in package.manifest.labels].index(label)
     activations = _Activations(package, place)
@@ -147,16 +88,6 @@ def _ways(classifier: Classifier, package: Package, label: str) -> dict[str, Way
         "RISE, 300 masks": lambda sample: _rise(classifier, sample.crop, place),
         "random": lambda _: np.random.default_rng(3).random((9, 9)).astype(np.float32),
     }
-
-
-def covers(classifier: Classifier, sample: Sample, label: str) -> Floats:
-    """The map that is served."""
-    labels = [one.id for one in classifier.package.manifest.labels]
-    covering = Covering(sample, classifier, labels, sample.crop.shape[0])
-    face = Face(Box(0, 0, 1, 1), 1.0, (LabelScore(label, 1.0),))
-    steps = covering.explain(sample.photo, Attributes((face,), ()))
-    ((found,),) = [done for done in steps if done]
-    return found.values
 
 
 class _Activations:
