@@ -24,7 +24,7 @@ run test unit test-training bench: export PYTHONDONTWRITEBYTECODE =
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help run test unit test-training check format lint types contract breaking protos lock bench \
-	cluster cluster-down e2e parity clean train-attributes train-captions train-objects
+	cluster cluster-down e2e parity evaluate clean train-attributes train-captions train-objects
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ e2e: $(DEV) $(STUBS) $(DEVICES) ## run the tests that need a real cluster, and r
 
 parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 7 GB (ARGS=...)
 	@nice .venv-training/bin/python -m training.parity $(ARGS)
+
+evaluate: $(DEV) $(STUBS) ## measure a package: the figures of its card (MODEL=models/NAME/VERSION)
+	@nice .venv-dev/bin/python -m training.evaluate $(or $(MODEL),$(error say which: MODEL=models/NAME/VERSION)) $(ARGS)
 
 train-attributes: ## train the classifier; can be stopped and gone on with (ARGS=...)
 train-captions: ## train the captioner; can be stopped and gone on with (ARGS=...)
