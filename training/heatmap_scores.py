@@ -49,14 +49,19 @@ def mass(values: Floats, edges: Floats, inside: Floats) -> tuple[float, float]:
     return share, float(within.mean())
 
 
+def spread(values: Floats, side: int) -> Floats:
+    """A map of any grid, smoothly, at `side` pixels a side: so that grids can be compared."""
+    large = cv2.resize(values, (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large, np.float32)
+
+
 def deletion_and_insertion(face: Image, values: Floats, score: Score) -> tuple[float, float]:
     """The label's mean score while the strongest places go first, and while they come first.
 
     A good map has a low first figure and a high second one. What is deleted is blurred.
     """
     side = face.shape[0]
-    spread = cv2.resize(values, (side, side), interpolation=cv2.INTER_CUBIC)
-    order = np.argsort(-spread.ravel(), kind="stable")
+    order = np.argsort(-spread(values, side).ravel(), kind="stable")
     soft = cv2.GaussianBlur(face, (0, 0), _BLUR * side, borderType=cv2.BORDER_REPLICATE)
     blurred = np.asarray(soft, np.uint8)
     faces = [

@@ -23,7 +23,7 @@ from services.classifier.model import ARTIFACT, Classifier, load
 from services.classifier.squares import Image
 from services.packages import Package, open_package
 from training.heatmap_faces import Sample, covers, sure_faces
-from training.heatmap_scores import Floats, deletion_and_insertion, mass, region
+from training.heatmap_scores import Floats, deletion_and_insertion, mass, region, spread
 from training.onnx_weights import weights_of
 from training.options import data_option
 
@@ -64,10 +64,11 @@ def _measured(classifier: Classifier, label: str, samples: tuple[Sample, ...], w
     rows = []
     for sample, values in zip(samples, maps, strict=True):
         window, inside = sample.window, region(label, sample.landmarks)
-        peak = values == values.max()
+        smooth = spread(values, sample.crop.shape[0])
+        peak = smooth == smooth.max()
         rows.append(
             (
-                *mass(values, window, inside),
+                *mass(smooth, window, inside),
                 mass(peak.astype(np.float32), window, inside)[0],
                 *deletion_and_insertion(sample.crop, values, score),
             )

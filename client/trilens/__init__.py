@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trilens.v1.captioner_pb2 import CaptionOptions
     from trilens.v1.classifier_pb2 import ClassificationOptions
     from trilens.v1.detector_pb2 import DetectionOptions
+    from trilens.v1.explanation_pb2 import ExplainFaces
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "ClassificationOptions",
     "Client",
     "DetectionOptions",
+    "ExplainFaces",
     "Explanation",
     "FeatureEnd",
     "FeatureRequest",
@@ -37,6 +39,7 @@ _HOMES = {
     "ClassificationOptions": "trilens.v1.classifier_pb2",
     "Client": "trilens.client",
     "DetectionOptions": "trilens.v1.detector_pb2",
+    "ExplainFaces": "trilens.v1.explanation_pb2",
     "Explanation": "trilens.errors",
     "FeatureEnd": "trilens.errors",
     "FeatureRequest": "trilens.v1.analysis_pb2",

@@ -65,6 +65,21 @@ async def test_one_more_than_may_wait_is_refused_at_once(
     assert await asyncio.gather(*running) == [True] * 3
 
 
+async def test_it_is_idle_once_nothing_waits_and_nothing_runs(
+    pool: ComputePool, gate: threading.Event
+) -> None:
+    errands = Errands(pool, "decode", max_waiting=2)
+    assert errands.idle()
+
+    running = asyncio.create_task(errands.run(gate.wait, a_call()))
+    await asyncio.sleep(0)
+    assert not errands.idle()
+
+    gate.set()
+    await running
+    assert errands.idle()
+
+
 async def test_what_runs_out_of_time_in_the_line_is_never_run(
     pool: ComputePool, gate: threading.Event
 ) -> None:

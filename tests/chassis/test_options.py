@@ -8,8 +8,9 @@ from chassis.options import MAX_LABELS, Options, Vocabulary, unknown_names, viol
 from trilens.v1.captioner_pb2 import CaptionOptions
 from trilens.v1.classifier_pb2 import ClassificationOptions
 from trilens.v1.detector_pb2 import DetectionOptions
+from trilens.v1.explanation_pb2 import ExplainFaces
 
-KNOWN = Vocabulary(frozenset({"dog", "cat"}), frozenset({"default", "strict"}))
+KNOWN = Vocabulary(frozenset({"dog", "cat"}), frozenset({"default", "strict"}), explains=True)
 
 
 def told(options: Options) -> list[str]:
@@ -25,6 +26,8 @@ def told(options: Options) -> list[str]:
         CaptionOptions(min_mean_log_probability=-math.inf),
         ClassificationOptions(),
         ClassificationOptions(score_threshold=0, max_faces=0),
+        ClassificationOptions(explain=ExplainFaces(max_faces=16, labels=["dog"])),
+        CaptionOptions(explain=True),
         DetectionOptions(score_threshold=1, label_thresholds={"dog": 0}),
         DetectionOptions(allow_labels=["dog", "dog"], deny_labels=["dog"]),
         DetectionOptions(threshold_set="strict", max_objects=0),
@@ -66,6 +69,14 @@ def test_options_within_bounds_are_fine(options: Options) -> None:
         (
             DetectionOptions(threshold_set="loose"),
             "options.threshold_set: the model has no threshold set 'loose'",
+        ),
+        (
+            ClassificationOptions(explain=ExplainFaces(max_faces=0)),
+            "options.explain.max_faces: must be 1 to 16, not 0",
+        ),
+        (
+            ClassificationOptions(explain=ExplainFaces(labels=["cow"])),
+            "options.explain.labels: the model has no label 'cow'",
         ),
         (CaptionOptions(max_candidates=0), "options.max_candidates: must be at least 1"),
         (
