@@ -1,6 +1,7 @@
 """Batches of features and sentences for the decoder to learn from."""
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,15 @@ LENGTH = 16  # tokens learnt of a sentence: one in twelve is longer, and is cut
 
 
 def encode(photos: Sequence[Captioned], vocabulary: Vocabulary) -> NDArray[np.int32]:
-    """All sentences as numbers, (photos, sentences, LENGTH)."""
+    """Sentences as numbers, (photos, SENTENCES, LENGTH); where there are fewer, some twice."""
     return np.stack(
-        [[vocabulary.encode(words, LENGTH) for words in photo.sentences] for photo in photos]
+        [
+            [
+                vocabulary.encode(words, LENGTH)
+                for words in islice(cycle(photo.sentences), SENTENCES)
+            ]
+            for photo in photos
+        ]
     )
 
 
@@ -37,9 +44,14 @@ def shuffled(
     `views` (photos, 2, ...) is what is seen; `words` are encoded sentences.
     """
     for photos, seen in views_of(views, batch, seed):
-        weights = token_weights(words[photos])
-        # Keras divides the loss by all tokens; it shall be the mean over those that count.
-        yield seen, words[photos], weights * (weights.size / weights.sum())
+        yield to_learn(seen, words[photos])
+
+
+def to_learn(seen: NDArray[Any], words: NDArray[np.int32]) -> Batch:
+    """A batch, weighted so that its loss is the mean over the words that count."""
+    weights = token_weights(words)
+    # Keras divides the loss by all tokens.
+    return seen, words, weights * (weights.size / weights.sum())
 
 
 def views_of(

@@ -21,7 +21,7 @@ LEAST = 4  # times a word occurs before it is learnt
 END, START, UNKNOWN = 0, 1, 2  # END is also what fills up a row after a sentence
 MARKS = ("<end>", "<start>", "<unknown>")
 
-_NOT_A_WORD = re.compile(r"[^a-z0-9' -]")
+_PARTED = re.compile(r"[^a-z0-9' -]|(?<=[a-z0-9])(?='s\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Captioned:
 
 
 def words_of(sentence: str) -> tuple[str, ...]:
-    """Lower-case words; a hyphen or an apostrophe stays only inside of one (`t-shirt`, `man's`)."""
-    words = (word.strip("-") for word in _NOT_A_WORD.sub(" ", sentence.lower()).split())
+    """Lower-case words; a hyphen stays only inside of one (`t-shirt`), `'s` is one by itself."""
+    words = (word.strip("-") for word in _PARTED.sub(" ", sentence.lower()).split())
     return tuple(word for word in words if word.strip("'"))
 
 
@@ -92,6 +92,10 @@ class Vocabulary:
     def read(cls, path: Path) -> "Vocabulary":
         """Reads a file with one word per line."""
         return cls(path.read_text(encoding="utf-8").splitlines())
+
+    def joined(self, other: "Vocabulary") -> "Vocabulary":
+        """These words with their numbers, and behind them those that only the other has."""
+        return Vocabulary((*self.words, *(w for w in other.words if w not in self._numbers)))
 
     def write(self, path: Path) -> None:
         """Writes one word per line."""

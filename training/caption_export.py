@@ -25,8 +25,10 @@ MEMORY_AND_STATE = ("values", "keys", "hidden", "cell")
 _EYE = "eye/"  # begins the names of the encoder's convolutional part
 
 
-def export(eye: keras.Model, decoder: Decoder, folder: Path) -> None:
+def export(eye: keras.Model, decoder: Decoder, folder: Path, *, half: bool = True) -> None:
     """Writes both files; needs Keras on TensorFlow, and a decoder that computes in float32.
+
+    Weights are stored in 16 bits with `half`, else in 32.
 
     encoder: images (n, 3, 224, 224) to values, keys, hidden and cell. decoder: words (n, beams) and
     those four to log_probabilities and candidates (n, beams, CANDIDATES), next_hidden, next_cell,
@@ -48,9 +50,10 @@ def export(eye: keras.Model, decoder: Decoder, folder: Path) -> None:
     encoder = compose.merge_models(
         convolutions, _graph(looked, (maps,), decoder), io_map=[("maps", "maps")]
     )
-    onnx.save(store_in_half(encoder), folder / "encoder.onnx")
+    stored = store_in_half if half else _as_they_are
+    onnx.save(stored(encoder), folder / "encoder.onnx")
     step = _graph(one_word(decoder), step_inputs(decoder, rows * columns), decoder)
-    onnx.save(store_in_half(step), folder / "decoder.onnx")
+    onnx.save(stored(step), folder / "decoder.onnx")
 
 
 def one_word(decoder: Decoder) -> Any:
@@ -79,17 +82,25 @@ def step_inputs(decoder: Decoder, places: int) -> tuple[Any, ...]:
 
 
 def restore(folder: Path, eye: keras.Model, decoder: Decoder) -> None:
-    """Sets the weights of both parts from a package's files; KeyError if one is missing."""
+    """Sets the weights of both parts from a package's files; KeyError if one is missing.
+
+    A decoder with more words than the package keeps its own weights for those.
+    """
     encoder = onnx.load(folder / "encoder.onnx")
     found = weights_of(encoder) | weights_of(onnx.load(folder / "decoder.onnx"))
     for variable in _weights(decoder):
-        variable.assign(found[variable.path])
+        theirs, ours = found[variable.path], np.asarray(variable)
+        variable.assign(np.concatenate([theirs, ours[len(theirs) :]]))
     convolutions = [weight for weight in encoder.graph.initializer if weight.name.startswith(_EYE)]
     for weight in convolutions:
         weight.name = weight.name.removeprefix(_EYE)
     del encoder.graph.initializer[:]
     encoder.graph.initializer.extend(convolutions)
     lite0.load_weights(eye, lite0_onnx.weights_from(encoder))
+
+
+def _as_they_are(model: onnx.ModelProto) -> onnx.ModelProto:
+    return model
 
 
 def _weights(decoder: Decoder) -> list[keras.Variable]:

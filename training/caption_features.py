@@ -1,19 +1,25 @@
-"""What the encoder sees in each photo: it is not trained, so that is computed once and kept."""
+"""What the encoder sees in each photo: while it is not trained, that is computed once and kept."""
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import Any, Final, TypeAlias, cast
 
+import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training import lite0
-from training.caption_corpus import SIDE, read_photos, read_split
+from training.caption_corpus import SIDE
+from training.caption_sources import Corpus
+from training.photo_changes import Photo
 
-BATCH = 32
+BATCH: Final = 32
 
-Features = NDArray[np.float16]
+Features: TypeAlias = NDArray[np.float16]
+Floats: TypeAlias = NDArray[np.float32]
 
 
 def sight() -> keras.Model:
@@ -25,36 +31,50 @@ def sight() -> keras.Model:
     return network
 
 
-def features(root: Path, cache: Path, split: str) -> Features:
-    """Features of every photo of a split, (photos, 2, 49, 1280): as it is, then mirrored.
+def seen_size(eye: keras.Model) -> tuple[int, int]:
+    """Places and channels of what is seen."""
+    _, rows, columns, channels = eye.output.shape
+    return rows * columns, channels
 
-    In the order of `read_split`; computed if `cache` does not hold them yet.
+
+def squashed(photo: Photo) -> Photo:
+    """A photo of the encoder's shape, as the service makes it."""
+    if photo.shape[:2] == (SIDE, SIDE):
+        return photo
+    return np.asarray(cv2.resize(photo, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def scaled(photos: Photo) -> Floats:
+    """Pixels as the encoder takes them."""
+    return (photos.astype(np.float32) - lite0.MEAN) / lite0.STD
+
+
+def look(eye: keras.Model, photos: Iterable[Photo]) -> Iterator[Floats]:
+    """What is seen, (places, channels) for each photo."""
+    rest = iter(photos)
+    while batch := tuple(islice(rest, BATCH)):
+        maps = eye.predict_on_batch(scaled(np.stack([squashed(photo) for photo in batch])))
+        yield from np.asarray(maps).reshape(len(batch), *seen_size(eye))
+
+
+def features(corpus: Corpus, path: Path, eye: keras.Model) -> Features:
+    """What is seen of every photo, (photos, 2, places, channels): as it is, then mirrored.
+
+    Computed if the file `path` is not there yet.
     """
-    path = cache / f"features-{split}.npy"
     if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        _compute(root, split, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _compute(corpus, path, eye)
     return cast("Features", np.load(path))
 
 
-def _compute(root: Path, split: str, path: Path) -> None:
-    names = [photo.photo for photo in read_split(root, split)]
-    network = sight()
-    _, rows, columns, channels = network.output.shape
+def _compute(corpus: Corpus, path: Path, eye: keras.Model) -> None:
     unfinished = path.with_suffix(".part")
-    found = np.lib.format.open_memmap(
-        unfinished, "w+", np.float16, (len(names), 2, rows * columns, channels)
-    )
-    batch: list[NDArray[np.uint8]] = []
-    done = 0
-    for photo in tqdm(read_photos(root, split, names), f"{split} features", len(names)):
-        batch.append(photo)
-        if len(batch) == BATCH or done + len(batch) == len(names):
-            pixels = (np.stack(batch).astype(np.float32) - lite0.MEAN) / lite0.STD
-            for side, view in enumerate((pixels, pixels[:, :, ::-1])):
-                maps = network.predict_on_batch(view)
-                found[done : done + len(batch), side] = maps.reshape(len(batch), -1, channels)
-            done += len(batch)
-            batch.clear()
+    shape = len(corpus.photos), 2, *seen_size(eye)
+    found: Any = np.lib.format.open_memmap(unfinished, "w+", np.float16, shape)
+    photos = tqdm(corpus.pixels(corpus.names), path.stem, len(corpus.photos))
+    both = (view for photo in photos for view in (photo, photo[:, ::-1]))
+    for place, seen in enumerate(look(eye, both)):
+        found[place // 2, place % 2] = seen
     found.flush()
     unfinished.rename(path)

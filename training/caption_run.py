@@ -1,120 +1,67 @@
-"""A training run's folder: features, vocabulary and checkpoints, and the networks made of them."""
+"""A training run: which stages there are, from what, and the networks made of them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
-from training.caption_batches import LENGTH, SENTENCES, encode, shuffled
-from training.caption_corpus import LEAST, Captioned, Vocabulary, read_split
+from training.caption_corpus import LEAST, Vocabulary
 from training.caption_export import export, restore
-from training.caption_features import features, sight
-from training.caption_network import Decoder
-from training.caption_reward import Critic, Draw, rehearse, tempered
-from training.caption_scores import CiderD
-from training.caption_speaker import KerasSpeaker, best_words
-from training.caption_stages import Stage, compiled, run, smoothed, teach
+from training.caption_learner import Learner
+from training.caption_sources import Corpus
+from training.caption_stages import Stage
 
 # People's sentences first, word by word; then drawn ones, rewarded as a whole.
-LEARNING = (
+READING: Final = (
     Stage("first", number=0, epochs=7, batch=32, rate=1e-3, dropout=0.5),
     Stage("second", number=1, epochs=3, batch=16, rate=5e-4, dropout=0.3),
 )
-REWARD = Stage("reward", number=2, epochs=4, batch=32, rate=1e-4, dropout=0.3)
-WORDS_FILE = "vocabulary.txt"
+REWARD: Final = Stage("reward", number=2, epochs=4, batch=32, rate=1e-4, dropout=0.3)
+STAGES: Final = (*READING, REWARD)
+
+WORDS_FILE: Final = "vocabulary.txt"
 
 
-@dataclass(frozen=True, slots=True)
-class _Learner:
-    decoder: Decoder
-    model: keras.Model  # features and sentences to logits
-    vocabulary: Vocabulary
-
-
-def train(root: Path, folder: Path, seed: int, init: Path | None) -> None:
-    """Runs every stage, or what is left of them, and leaves the best weights in `folder`.
-
-    With `init`, a package to start from, learning begins at its second stage.
-    """
+def train(corpus: Corpus, val: Corpus, folder: Path, seed: int) -> None:
+    """Runs every stage, or what is left of them, and leaves the best weights in `folder`."""
     keras.utils.set_random_seed(seed)
+    learner = _learner(folder, Vocabulary.of(corpus.photos, LEAST))
+    for stage in READING:
+        learner.read(stage, corpus, val, seed)
+    learner.rehearse(REWARD, corpus, val, seed)
+
+
+def finetune(init: Path, corpus: Corpus, val: Corpus, folder: Path, seed: int, epochs: int) -> int:
+    """Goes on from a package, on other photos and sentences; how many words it learnt anew."""
+    keras.utils.set_random_seed(seed)
+    known = Vocabulary.read(init / WORDS_FILE)
+    vocabulary = known.joined(Vocabulary.of(corpus.photos, LEAST))
+    learner = _learner(folder, vocabulary)
+    restore(init, learner.eye, learner.decoder)
+    learner.look(own_stage(epochs, len(corpus.photos)), corpus, val, seed)
+    return len(vocabulary) - len(known)
+
+
+def own_stage(epochs: int = 0, photos: int = 1) -> Stage:
+    """The only stage of fine-tuning."""
+    batch = min(16, photos)
+    return Stage("own", number=3, epochs=epochs, batch=batch, rate=2e-4, dropout=0.3, looks=True)
+
+
+def learnt(folder: Path) -> Learner:
+    """Eye and decoder with a run's best weights so far, computing in float32."""
+    learner = Learner(folder, Vocabulary.read(folder / WORDS_FILE), "float32")
+    learner.take_up(*STAGES, own_stage())
+    return learner
+
+
+def write_networks(learner: Learner, package: Path) -> None:
+    """Writes the ONNX files and the vocabulary of a package."""
+    export(learner.eye, learner.decoder, package)
+    learner.vocabulary.write(package / WORDS_FILE)
+
+
+def _learner(folder: Path, vocabulary: Vocabulary) -> Learner:
     folder.mkdir(parents=True, exist_ok=True)
-    photos = read_split(root, "train")
-    vocabulary = Vocabulary.read(init / WORDS_FILE) if init else Vocabulary.of(photos, LEAST)
     vocabulary.write(folder / WORDS_FILE)
-    views = features(root, folder, "train")
-    learner = _learner(vocabulary, views.shape[2:], "mixed_bfloat16")
-    if init:
-        restore(init, sight(), learner.decoder)
-    score = _scorer(root, folder, learner)
-    words = encode(photos, vocabulary)
-    for stage in LEARNING[1 if init else 0 :]:
-        _begin(learner, stage, smoothed, len(photos))
-        run(
-            stage, folder, learner.model, partial(_learn, learner, stage, views, words, seed), score
-        )
-    draw = Draw.model(learner.decoder, views.shape[2:], SENTENCES, seed)
-    critic = Critic(photos, vocabulary)
-    _begin(learner, REWARD, tempered, len(photos))
-    run(
-        REWARD,
-        folder,
-        learner.model,
-        lambda epoch: rehearse(
-            learner.model, draw, critic, views, REWARD.batch, (seed, REWARD.number, epoch)
-        ),
-        score,
-    )
-
-
-def write_networks(folder: Path, package: Path) -> None:
-    """Writes the ONNX files and the vocabulary of a package from a run's best weights so far."""
-    vocabulary = Vocabulary.read(folder / WORDS_FILE)
-    eye = sight()
-    _, rows, columns, channels = eye.output.shape
-    learner = _learner(vocabulary, (rows * columns, channels), "float32")
-    latest = max(folder.glob("*-best.weights.h5"), key=lambda path: path.stat().st_mtime)
-    learner.model.load_weights(latest)
-    export(eye, learner.decoder, package)
-    vocabulary.write(package / WORDS_FILE)
-
-
-def _begin(learner: _Learner, stage: Stage, loss: Callable[..., Any], photos: int) -> None:
-    learner.decoder.dropout = stage.dropout
-    compiled(learner.model, loss, stage.rate, photos // stage.batch * stage.epochs)
-
-
-def _learn(
-    learner: _Learner,
-    stage: Stage,
-    views: NDArray[np.float16],
-    words: NDArray[np.int32],
-    seed: int,
-    epoch: int,
-) -> None:
-    batches = shuffled(views, words, stage.batch, (seed, stage.number, epoch))
-    teach(learner.model, batches, len(views) // stage.batch)
-
-
-def _learner(vocabulary: Vocabulary, seen: tuple[int, ...], policy: str) -> _Learner:
-    decoder = Decoder(len(vocabulary), dtype=policy, name="decoder")
-    inputs = keras.Input(seen), keras.Input((SENTENCES, LENGTH), dtype="int32")
-    return _Learner(decoder, keras.Model(inputs, decoder(*inputs)), vocabulary)
-
-
-def _scorer(root: Path, folder: Path, learner: _Learner) -> Callable[[], float]:
-    """Measures CIDEr-D on val."""
-    photos: tuple[Captioned, ...] = read_split(root, "val")
-    views: NDArray[Any] = features(root, folder, "val")[:, 0]
-    cider = CiderD([photo.sentences for photo in photos])
-    speaker = KerasSpeaker(learner.decoder, *views.shape[1:])
-
-    def score() -> float:
-        found = best_words(speaker.sentences(views))
-        return cider.mean(learner.vocabulary.decode(words) for words in found)
-
-    return score
+    return Learner(folder, vocabulary, "mixed_bfloat16")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Words: TypeAlias = Sequence[str]
 Ngrams: TypeAlias = Counter[tuple[str, ...]]
+_Vector: TypeAlias = tuple[list[dict[tuple[str, ...], float]], list[float], int]
 
 ORDERS = 4
 _SIGMA = 6.0
@@ -74,9 +75,27 @@ class CiderD:
 
         On pycocoevalcap's scale: 10 times the mean cosine.
         """
-        vector, norms, length = self._vector(_ngrams(candidate))
+        return self._against(self._vector(_ngrams(candidate)), self._references[photo])
+
+    def among_people(self, photo: int) -> tuple[float, ...]:
+        """CIDEr-D of each of people's sentences about that photo against the others."""
+        theirs = self._references[photo]
+        return tuple(
+            self._against(one, theirs[:place] + theirs[place + 1 :])
+            for place, one in enumerate(theirs)
+            if len(theirs) > 1
+        )
+
+    def mean(self, candidates: Iterable[Words]) -> float:
+        """Mean score of one candidate for each photo, in order."""
+        scores = [self.score(candidate, photo) for photo, candidate in enumerate(candidates)]
+        return sum(scores) / len(scores)
+
+    @staticmethod
+    def _against(one: _Vector, others: Sequence[_Vector]) -> float:
+        vector, norms, length = one
         total = 0.0
-        for other, other_norms, other_length in self._references[photo]:
+        for other, other_norms, other_length in others:
             penalty = math.exp(-((length - other_length) ** 2) / (2 * _SIGMA**2))
             for order in range(ORDERS):
                 norm = norms[order] * other_norms[order]
@@ -88,16 +107,9 @@ class CiderD:
                         if gram in theirs
                     )
                     total += penalty * shared / norm
-        return 10.0 * total / ORDERS / len(self._references[photo])
+        return 10.0 * total / ORDERS / len(others)
 
-    def mean(self, candidates: Iterable[Words]) -> float:
-        """Mean score of one candidate for each photo, in order."""
-        scores = [self.score(candidate, photo) for photo, candidate in enumerate(candidates)]
-        return sum(scores) / len(scores)
-
-    def _vector(
-        self, grams: Sequence[Ngrams]
-    ) -> tuple[list[dict[tuple[str, ...], float]], list[float], int]:
+    def _vector(self, grams: Sequence[Ngrams]) -> _Vector:
         """TF-IDF weights and their norm for each order, and the length that CIDEr-D compares."""
         vectors = [
             {gram: count * self._weights.get(gram, self._unseen) for gram, count in order.items()}

@@ -1,6 +1,7 @@
 """The stages a captioner goes through, each of which can be stopped and gone on with."""
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from training.caption_network import Tensor
 
 Batch: TypeAlias = tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float32]]
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # of truth and logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,19 @@ class Stage:
     rate: float  # of learning, at its highest; falls to a twentieth along a cosine
     dropout: float
     patience: int = 3  # epochs without a better score, after which it ends
+    looks: bool = False  # teaches the eye, too
+
+    def best(self, folder: Path) -> Path:
+        """Where the best weights so far lie."""
+        return folder / f"{self.name}-best.weights.h5"
+
+    def last(self, folder: Path) -> Path:
+        """Where the last weights lie, not averaged."""
+        return folder / f"{self.name}-last.weights.h5"
+
+    def noted(self, folder: Path) -> Path:
+        """Where its progress is kept."""
+        return folder / f"{self.name}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,12 @@ class Progress:
     epoch: int = 0  # epochs done
     best: float = 0.0  # the highest score so far
     best_epoch: int = 0
+    seconds: float = 0.0  # of CPU time
+
+    @classmethod
+    def read(cls, path: Path) -> "Progress":
+        """What a file says, or none if it is not there."""
+        return cls(**json.loads(path.read_text())) if path.exists() else cls()
 
 
 def smoothed(truth: Tensor, logits: Tensor) -> Tensor:
@@ -46,7 +67,7 @@ def smoothed(truth: Tensor, logits: Tensor) -> Tensor:
     return -0.9 * ops.squeeze(picked, -1) - 0.1 * ops.mean(scores, -1)
 
 
-def compiled(model: keras.Model, loss: Callable[..., Tensor], rate: float, steps: int) -> None:
+def compiled(model: keras.Model, loss: Loss, rate: float, steps: int) -> None:
     """Gives a model its loss and an optimizer that warms up, then slows down over `steps`."""
     warm = min(100, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -91,28 +112,29 @@ def run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     last, best, noted = (
-        folder / f"{stage.name}-last.weights.h5",
-        folder / f"{stage.name}-best.weights.h5",
-        folder / f"{stage.name}.json",
+        stage.last(folder),
+        stage.best(folder),
+        stage.noted(folder),
     )
-    progress = Progress()
-    if noted.exists():
-        progress = Progress(**json.loads(noted.read_text()))
+    progress = Progress.read(noted)
+    if progress.epoch:
         model.load_weights(last)
     while progress.epoch < stage.epochs:
         if progress.epoch - progress.best_epoch >= stage.patience:
             break
+        start = time.process_time()
         learn(progress.epoch)
         raw = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
         model.optimizer.finalize_variable_values(model.trainable_weights)
         found = score()
         done = progress.epoch + 1
         print(f"{stage.name} epoch {done}/{stage.epochs}: {found:.4f}", flush=True)
-        if found > progress.best:
-            progress = Progress(done, found, done)
+        spent = progress.seconds + time.process_time() - start
+        if found >= progress.best:
+            progress = Progress(done, found, done, spent)
             model.save_weights(best)
         else:
-            progress = Progress(done, progress.best, progress.best_epoch)
+            progress = Progress(done, progress.best, progress.best_epoch, spent)
         for weight, values in zip(model.trainable_weights, raw, strict=True):
             weight.assign(values)
         model.save_weights(last)

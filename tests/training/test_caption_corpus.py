@@ -28,6 +28,7 @@ CORPUS = (
     [
         ("A child in a pink dress .", ("a", "child", "in", "a", "pink", "dress")),
         ("Two dogs, one red; both wet!", ("two", "dogs", "one", "red", "both", "wet")),
+        ("A man's t-shirt - blue", ("a", "man", "'s", "t-shirt", "blue")),
         ("A man 's t-shirt - blue", ("a", "man", "'s", "t-shirt", "blue")),
         ('" Stop " , says a sign .', ("stop", "says", "a", "sign")),
         ("  ", ()),
@@ -52,6 +53,12 @@ def test_a_sentence_survives_being_written_as_numbers():
 
 def test_a_word_that_is_not_in_the_vocabulary_is_unknown():
     assert Vocabulary.of(CORPUS, least=2).encode(("a", "zebra"), 2).tolist() == [3, UNKNOWN]
+
+
+def test_joined_vocabularies_keep_the_numbers_of_the_first():
+    first, second = Vocabulary((*MARKS, "a", "dog")), Vocabulary((*MARKS, "forklift", "a"))
+
+    assert first.joined(second).words == (*MARKS, "a", "dog", "forklift")
 
 
 def test_a_vocabulary_survives_being_written(tmp_path):

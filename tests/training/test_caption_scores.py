@@ -52,3 +52,12 @@ def test_cider_prefers_the_photo_that_a_sentence_is_about(references):
     scores = [cider.score(["a", "brown", "dog", "runs"], photo) for photo in range(len(references))]
 
     assert scores[0] == max(scores) > 0.5
+
+
+def test_a_person_is_compared_with_the_others_only(references):
+    alone = CiderD([[["a", "dog"]], *references[1:]])
+    together = CiderD([[["a", "dog"], ["a", "dog"], ["seven", "zebras"]], *references[1:]])
+
+    assert alone.among_people(0) == ()
+    one, same, other = together.among_people(0)
+    assert one == same > other == 0
