@@ -6,6 +6,7 @@
     python -m training.review again --split test --rounds test-1 --round test-again
         ... and again ...
     python -m training.review apply --split test --rounds test-1,test-again --scores scores.csv
+    python -m training.review accuracy --split test --scores scores.csv
 
 A scores file has the columns `file` and one per network, the calibrated probability of a smile.
 Judgements are smiling, neutral or unclear. Pictures stay below `--output`; what the repository
@@ -22,6 +23,7 @@ import cv2
 
 from training.faces_data import Faces
 from training.faces_reviewed import Review, read_reviews, write_reviews
+from training.review_accuracy import accuracies
 from training.review_records import InvalidReview, Round, disputed, joined, read_scores
 from training.review_selection import Selected, disagreements, select, select_again
 from training.review_sheets import sheets
@@ -113,6 +115,20 @@ def apply_command(split: Split, output: Path, rounds: str, paths: Sequence[Path]
 def summary_command(split: Split) -> None:
     """Says how the reviewed labels compare with those the data came with."""
     click.echo(summary(read_reviews(split.name), split.labels))
+
+
+@main.command("accuracy")
+@of_a_split
+@_scores
+def accuracy_command(split: Split, paths: Sequence[Path]) -> None:
+    """Says how right networks are: as labelled, and by what was seen."""
+    scores = read_scores(paths)
+    labels = split.labels
+    for number in range(min(len(scores[file]) for file in labels)):
+        one = {file: scores[file][number] for file in labels}
+        click.echo(f"network {number + 1}")
+        for name, count, found in accuracies(labels, read_reviews(split.name), one):
+            click.echo(f"  {name}: {found.text()}, {count} faces")
 
 
 def _unseen(wrong: Collection[str], reviews: Sequence[Review]) -> int:

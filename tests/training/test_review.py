@@ -15,6 +15,7 @@ from training.faces_reviewed import (
     wilson,
     write_reviews,
 )
+from training.review_accuracy import accuracies
 from training.review_records import (
     JUDGED,
     InvalidReview,
@@ -235,6 +236,19 @@ def test_the_summary_keeps_silent_about_what_nobody_looked_at():
 
     assert "random" not in text
     assert "twice" not in text
+
+
+def test_accuracy_goes_by_the_labels_believed():
+    scores = {"a.jpg": 0.1, "b.jpg": 0.9, "c.jpg": 0.2, "d.jpg": 0.8, "e.jpg": 0.7, "f.jpg": 0.3}
+
+    found = [(count, one.value) for _, count, one in accuracies(GIVEN, REVIEWS, scores)]
+
+    assert found == [
+        (6, pytest.approx(3 / 6)),  # as labelled: b, e and f are right
+        (5, pytest.approx(4 / 5)),  # a corrected, c left out; the fillers d and e as labelled
+        (4, pytest.approx(4 / 4)),  # d corrected, e left out, too
+        (6, pytest.approx(5 / 6)),  # c and e as labelled
+    ]
 
 
 def test_reviews_come_back_as_written_sorted_by_name(tmp_path):
