@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.detector.model import load
+from services.packages.command import commands
 from services.packages.golden import complete
 from services.thresholds import ThresholdFile
 from tests.harness import ROOT
@@ -161,3 +162,38 @@ def test_a_policy_that_is_none_is_refused_by_name(packages, photos, tmp_path):
     assert ended.exit_code == 1
     assert str(policy) in ended.output
     assert "target_precision" in ended.output
+
+
+def test_captioners_are_compared_by_their_first_sentences(tmp_path):
+    base = ROOT / "models" / "captions" / "1.0.0"
+    words = (base / "vocabulary.txt").read_text().splitlines()
+    words[words.index("dog")] = "hound"
+    (tmp_path / "words.txt").write_text("\n".join(words) + "\n")
+    built = CliRunner().invoke(
+        commands,
+        [
+            *("build", "--task", "caption", "--base", str(base), "--output", str(tmp_path)),
+            *("--weights", f"vocabulary={tmp_path / 'words.txt'}", "--name", "hounds"),
+            *("--version", "1.0.0", "--photo", str(ROOT / "tests/photos/cat.jpg")),
+        ],
+    )
+    assert built.exit_code == 0, built.output
+    table = tmp_path / "sentences.csv"
+    table.write_text(
+        "image,caption\ncat.jpg,A brown dog is playing .\ncat.jpg,A dog with its mouth open .\n"
+        "astronaut.jpg,A man in a red shirt .\nastronaut.jpg,A woman in an orange suit .\n"
+    )
+
+    ended = run(
+        compare_command,
+        *(base, tmp_path / "hounds" / "1.0.0"),
+        *("--own", table, "--photos", ROOT / "tests/photos", "--samples", 100),
+    )
+
+    assert ended.exit_code == 0, ended.output
+    rows = {line.split("|")[1].strip(): line for line in ended.output.splitlines() if "|" in line}
+    assert rows.keys() >= {"BLEU-1", "BLEU-4", "CIDEr-D"}
+    assert "captions 1.0.0" in rows["figure"]
+    assert "hounds 1.0.0" in rows["figure"]
+    assert "-0." in rows["BLEU-1"]  # nobody says hound
+    assert "50.0% of photos" in ended.output
