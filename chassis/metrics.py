@@ -51,7 +51,7 @@ RPC_IN_FLIGHT: Final = Gauge(
 )
 STAGE_SECONDS: Final = Histogram(
     "trilens_stage_seconds",
-    "Seconds of a call's stages: admit, decode, feature, merge; item: a photo of a batch call.",
+    "Seconds of a call's stages: admit, decode, feature, explain, merge; item: one of a batch.",
     ("stage",),
     buckets=_SECONDS,
     registry=REGISTRY,

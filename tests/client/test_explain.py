@@ -128,6 +128,17 @@ def test_what_was_not_explained_is_said_and_makes_the_answer_partial(trilens, ga
     assert "not all is explained: the deadline left no time" in out
 
 
+def test_a_models_description_says_how_it_explains(gateway, monkeypatch, capsys):
+    with serving(gateway) as server:
+        monkeypatch.setattr(sys, "argv", ["trilens", "models", "show", "attributes"])
+        monkeypatch.setenv("TRILENS_SERVER", server)
+
+        code = main()
+
+    assert code == 0
+    assert "by covering each place in turn: trilens explain" in capsys.readouterr().out
+
+
 def test_a_feature_that_explains_nothing_is_a_wrong_command_line(trilens, gateway):
     code, _, err = trilens(CAT, "--feature", "objects")
 

@@ -16,7 +16,7 @@ from trilens.cli.lines import as_json as to_json
 from trilens.cli.terminal import Failure, Terminal, readable, trouble
 from trilens.client import Client
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import model_pb2
+from trilens.v1 import explanation_pb2, model_pb2
 
 _HEADINGS = (
     "feature",
@@ -28,6 +28,10 @@ _HEADINGS = (
     "commercial use",
     "by default",
 )
+_METHODS = {
+    explanation_pb2.EXPLANATION_METHOD_OCCLUSION: "covering each place in turn",
+    explanation_pb2.EXPLANATION_METHOD_ATTENTION: "where it looked for each word",
+}
 _TASKS = {
     model_pb2.TASK_CLASSIFICATION: "classification",
     model_pb2.TASK_CAPTION: "caption",
@@ -121,6 +125,9 @@ def _everything(feature: pb.FeatureDescription) -> Iterator[RenderableType]:
     facts.add_row("runtime", model.runtime)
     facts.add_row("digest", model.ref.digest)
     facts.add_row("makes use of", f"photos of up to {model.max_side} pixels on the longest side")
+    if model.explanation_method:
+        how = _METHODS.get(model.explanation_method, f"method {model.explanation_method}")
+        facts.add_row("explains itself", f"by {how}: trilens explain")
     facts.add_row("licence", _licence(model.license))
     facts.add_row("", model.license.text)
     yield facts
