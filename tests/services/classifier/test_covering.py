@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chassis.images import ImageLimits, Pixels, decode
-from services.classifier.covering import GRID
+from services.classifier.covering import COVER, GRID
 from services.classifier.framing import face_crop
 from services.classifier.model import Attributes, Classifier, load
 from services.model import Heatmap, ModelError
@@ -97,12 +97,13 @@ def test_a_value_is_how_far_the_cover_lowers_the_log_odds(classifier):
     pixels = photo("astronaut.jpg")
     (heatmap,) = explained(classifier, pixels, "smiling")
     landmarks = classifier._finder.find(pixels.array)[0].landmarks
-    crop = face_crop(pixels.array, landmarks, 112)
+    side = classifier.package.manifest.preprocessing.width
+    crop = face_crop(pixels.array, landmarks, side)
     row, column = np.unravel_index(heatmap.values.argmax(), heatmap.values.shape)
-    middle, half = (np.array([row, column]) + 0.5) * 112 / GRID, 0.1 * 112
-    top, left = np.round(middle - half).astype(int)
+    middle, half = (np.array([row, column]) + 0.5) * side / GRID, COVER * side / 2
+    (top, left), size = np.round(middle - half).astype(int), round(2 * half)
     covered = crop.copy()
-    covered[top : top + 22, left : left + 22] = crop.mean(axis=(0, 1))
+    covered[top : top + size, left : left + size] = crop.mean(axis=(0, 1))
 
     scores = classifier.probabilities(classifier.logits([crop, covered]))[:, 0]
 
