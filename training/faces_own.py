@@ -73,7 +73,7 @@ def own_faces(table: Path, photos: Path, finder: Package) -> LabelledFaces:
     if not found:
         raise ValueError(f"{photos}: no face was found in any of {len(rows)} photos")
     return LabelledFaces(
-        dataset=table.stem,
+        dataset=table.name,
         split="own",
         images=np.stack(list(found.values())),
         names=tuple(found),

@@ -51,7 +51,7 @@ def release_notes(old: Package, new: Package, found: Comparison) -> str:
             *(f"- {line}" for line in _changes(old, new, found)),
             f"\n{summary(old, new, found)}",
             f"\nMade by `{manifest.provenance.command}`; compared by "
-            f"`python -m training.compare {old.path} {new.path}`.\n",
+            f"`python -m training.compare {_folder(old)} {_folder(new)}`.\n",
         )
     )
 
@@ -103,6 +103,11 @@ def _moved(old: Band, new: Band) -> bool:
 def _edges(band: Band) -> str:
     present = "never present" if band.present is None else f"present from {band.present:g}"
     return present if band.present == band.absent else f"{present}, absent below {band.absent:g}"
+
+
+def _folder(package: Package) -> str:
+    """Where it is kept, wherever it was made."""
+    return f"models/{package.manifest.name}/{package.manifest.version}"
 
 
 def _megabytes(package: Package) -> float:

@@ -120,6 +120,7 @@ def test_release_notes_say_what_is_better_and_what_else_changed(packages, photos
     assert "**Terms changed** to MIT" in text
     assert "Compared with things 1.0.0" in text
     assert "| AP50" in text
+    assert "`python -m training.compare models/things/1.0.0 models/things/1.2.0`" in text
     assert "AP50" in ended.output
 
 

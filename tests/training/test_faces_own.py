@@ -132,5 +132,5 @@ def test_own_faces_are_compared_by_one_command(table):
     ended = CliRunner().invoke(compare_command, arguments)
 
     assert ended.exit_code == 0, ended.output
-    assert "2 faces of faces (own)" in ended.output
+    assert "2 faces of faces.csv (own)" in ended.output
     assert "0.0% of faces, smiling" in ended.output
