@@ -22,7 +22,7 @@ import click
 import cv2
 
 from training.faces_data import Faces
-from training.faces_reviewed import Review, read_reviews, write_reviews
+from training.faces_reviewed import FOLDER, Review, read_reviews, write_reviews
 from training.review_accuracy import accuracies
 from training.review_records import InvalidReview, Round, disputed, joined, read_scores
 from training.review_selection import Selected, disagreements, select, select_again
@@ -48,6 +48,13 @@ _scores = click.option(
     multiple=True,
     required=True,
     help="Scores of one or more networks.",
+)
+_kept = click.option(
+    "--labels",
+    "kept",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=FOLDER,
+    help="Folder of reviewed labels; training/labels unless given.",
 )
 _seed = click.option("--seed", default=1, show_default=True)
 
@@ -97,7 +104,10 @@ def again_command(split: Split, output: Path, name: str, rounds: str, seed: int)
 @_output
 @_rounds
 @_scores
-def apply_command(split: Split, output: Path, rounds: str, paths: Sequence[Path]) -> None:
+@_kept
+def apply_command(
+    split: Split, output: Path, rounds: str, paths: Sequence[Path], kept: Path
+) -> None:
     """Writes the reviewed labels, and says how they compare with those the data came with.
 
     Disagreements of networks that were trained after the sheets were drawn are noted, too.
@@ -105,29 +115,31 @@ def apply_command(split: Split, output: Path, rounds: str, paths: Sequence[Path]
     labels = split.labels
     wrong = disagreements(labels, read_scores(paths))
     reviews = disputed(joined(_named(rounds, output)), wrong)
-    click.echo(f"wrote {write_reviews(reviews, split.name)}")
+    click.echo(f"wrote {write_reviews(reviews, split.name, kept)}")
     click.echo(f"disagreements: {len(wrong)}, of them not looked at: {_unseen(wrong, reviews)}")
     click.echo(summary(reviews, labels))
 
 
 @main.command("summary")
 @of_a_split
-def summary_command(split: Split) -> None:
+@_kept
+def summary_command(split: Split, kept: Path) -> None:
     """Says how the reviewed labels compare with those the data came with."""
-    click.echo(summary(read_reviews(split.name), split.labels))
+    click.echo(summary(read_reviews(split.name, kept), split.labels))
 
 
 @main.command("accuracy")
 @of_a_split
 @_scores
-def accuracy_command(split: Split, paths: Sequence[Path]) -> None:
+@_kept
+def accuracy_command(split: Split, paths: Sequence[Path], kept: Path) -> None:
     """Says how right networks are: as labelled, and by what was seen."""
     scores = read_scores(paths)
-    labels = split.labels
+    labels, reviews = split.labels, read_reviews(split.name, kept)
     for number in range(min(len(scores[file]) for file in labels)):
         one = {file: scores[file][number] for file in labels}
         click.echo(f"network {number + 1}")
-        for name, count, found in accuracies(labels, read_reviews(split.name), one):
+        for name, count, found in accuracies(labels, reviews, one):
             click.echo(f"  {name}: {found.text()}, {count} faces")
 
 
