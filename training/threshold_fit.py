@@ -15,6 +15,10 @@ from training.precision import Decisions, Scored, absent_below, present_from
 
 DEFAULT_POLICY: Final = Path(__file__).with_name("policies") / "precision-90.json"
 
+# Below even odds, a box of a label that is never given is left out for those who ask for uncertain
+# ones, too: a network makes many such boxes, and nearly all are wrong.
+_ODDS_OF_BOXES: Final = 0.5
+
 
 class FitPolicy(Strict):
     """What thresholds are fitted to. Targets are of point estimates; the bounds are reported."""
@@ -51,7 +55,8 @@ def fit_set(
         if scored.positives >= policy.least_positives
     }
     if len(bands) < len(examples) or not every:
-        bands[REST] = Band(present=None, absent=0.0)
+        boxes = any(scored.missed is not None for scored in examples.values())
+        bands[REST] = Band(present=None, absent=_ODDS_OF_BOXES if boxes else 0.0)
     return ThresholdSet(
         policy=Policy(
             name=policy.name,

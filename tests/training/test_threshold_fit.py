@@ -99,7 +99,7 @@ def test_labels_with_too_few_positives_are_left_to_the_rest_which_is_never_given
     fitted = fit_set({"many": NOISY, "few": few}, POLICY, dataset="faces", split="val", count=2000)
 
     assert fitted.labels.keys() == {"many", REST}
-    assert fitted.band("few").present is None
+    assert (fitted.band("few").present, fitted.band("few").absent) == (None, 0)
     assert fitted.policy.name == "precision-90"
     assert (fitted.policy.target_precision, fitted.policy.count) == (0.9, 2000)
 
@@ -112,6 +112,14 @@ def test_true_boxes_that_nothing_found_count_against_recall_and_leave_coverage_o
 
     assert reached.recall == pytest.approx(10 / 40)
     assert reached.coverage is None
+
+
+def test_unlikely_boxes_of_labels_that_are_never_given_are_absent():
+    few = Scored(np.linspace(0, 1, 30), np.arange(30) >= 25, missed=0)
+
+    fitted = fit_set({"few": few}, POLICY, dataset="photos", split="val", count=9)
+
+    assert (fitted.band("few").present, fitted.band("few").absent) == (None, 0.5)
 
 
 def test_a_misspelt_policy_is_refused(tmp_path):
