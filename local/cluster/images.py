@@ -64,7 +64,8 @@ def build_base() -> None:
     _run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _RELEASE, str(root))
     for pattern in _STRIPPED:
         for path in root.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            linked = path.is_symlink() or not path.is_dir()
+            path.unlink() if linked else shutil.rmtree(path)
     _run("tar", "--create", f"--directory={root}", f"--file={context}/root.tar", ".")
     (context / "Dockerfile").write_text(_BASE_FILE)
     _bud(BASE, str(context))
@@ -117,9 +118,10 @@ def _buildah(*words: str) -> None:
 
 
 def _command(*words: str) -> tuple[str, ...]:
-    # A store of our own: removing the cache folder removes it.
+    # A store of our own: removing the cache folder removes it. Its mounts end with the command.
     store = ("--root", str(_folder() / "store"), "--runroot", str(_folder() / "run"))
-    return ("buildah", *store, "--storage-driver", "vfs", *words)
+    driver = ("--storage-driver", "overlay")
+    return ("unshare", "--mount", "buildah", *store, *driver, *words)
 
 
 def _folder() -> Path:
@@ -132,4 +134,4 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip().splitlines()
-        raise NotBuilt(f"{Path(command[0]).name} failed:\n" + "\n".join(words[-15:]))
+        raise NotBuilt(f"{' '.join(command)}:\n" + "\n".join(words[-15:]))
