@@ -54,7 +54,7 @@ Features = Annotated[dict[str, FeatureSettings], NoDecode, FROM_JSON, Field(min_
 DEFAULT_FEATURES = {
     "attributes": FeatureSettings(task="classification", model="models/attributes/1.0.0"),
     "captions": FeatureSettings(task="caption", model="models/captions/1.0.0"),
-    "objects": FeatureSettings(task="detection", model="models/objects/1.0.0"),
+    "objects": FeatureSettings(task="detection", model="models/objects/1.1.0"),
 }
 
 

@@ -9,10 +9,9 @@ from services.packages import InvalidPackage
 from services.runtimes import RuntimeUnavailable
 
 
-def to_onnx(source: Path, path: Path, side: int) -> None:
+def to_onnx(source: Path, path: Path) -> None:
     """Writes the ONNX file of a network: a copy, or converted from Keras or Ultralytics.
 
-    `side` is that of the square photos for which an Ultralytics network is exported, in pixels.
     Raises RuntimeUnavailable if the libraries for it are missing.
     """
     if source.suffix == ".onnx":
@@ -25,7 +24,7 @@ def to_onnx(source: Path, path: Path, side: int) -> None:
         if source.suffix == ".pt":
             from training.yolo import export
 
-            export(source, side, path)
+            export(source, path)
         else:
             from training.keras_export import export as export_keras
 

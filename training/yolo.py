@@ -22,6 +22,9 @@ from training.onnx_weights import store_in_half, weights_of
 INPUT, OUTPUT = "images", "output0"
 OPSET = 18
 
+_COCO = tuple(map(str, range(80)))  # as many labels as the pretrained networks have
+_UNSURE = -4.6  # logit of 0.01: how surely a label is seen that the network does not know yet
+
 
 def from_reference(weights: Path, labels: tuple[str, ...]) -> DetectionModel:
     """YOLOv8n with the weights of a safetensors file whose batch norms are folded.
@@ -44,17 +47,39 @@ def from_onnx(path: Path, labels: tuple[str, ...], architecture: str = "yolov8n.
     """
     network = for_inference(_named(architecture, labels))
     stored = weights_of(onnx.load(path))
-    wanted = network.state_dict()
-    if missing := [name for name in wanted if name not in stored]:
+    if missing := [name for name in network.state_dict() if name not in stored]:
         raise ValueError(f"{path} is no {architecture}: it has no weights named {missing[:3]}")
+    if any(stored[name].shape != one.shape for name, one in network.state_dict().items()):
+        # Fine-tuned from COCO's labels to others: the layers before the last kept their widths.
+        network = with_labels(for_inference(_named(architecture, _COCO)), (), labels)
+    wanted = network.state_dict()
     network.load_state_dict({name: torch.from_numpy(stored[name]) for name in wanted})
     return network
 
 
-def export(weights: Path, side: int, path: Path) -> None:
+def with_labels(network: nn.Module, known: tuple[str, ...], wanted: tuple[str, ...]) -> nn.Module:
+    """The network with a score for each of `wanted`; labels that it knew keep their weights."""
+    places = {name.lower(): place for place, name in enumerate(known)}
+    head = network.model[-1]
+    for branch in head.cv3:
+        old = branch[-1]
+        branch[-1] = new = nn.Conv2d(old.in_channels, len(wanted), 1)
+        with torch.no_grad():
+            new.bias.fill_(_UNSURE)
+            for place, name in enumerate(wanted):
+                if (before := places.get(name.lower())) is not None:
+                    new.weight[place] = old.weight[before]
+                    new.bias[place] = old.bias[before]
+    head.nc = len(wanted)
+    head.no = head.nc + 4 * head.reg_max
+    network.nc, network.names = head.nc, dict(enumerate(wanted))
+    return network
+
+
+def export(weights: Path, path: Path) -> None:
     """Writes the ONNX file of an Ultralytics checkpoint; raises what `read_checkpoint` raises."""
     network = read_checkpoint(weights)
-    to_onnx(network, side, path, tuple(network.names.values()))
+    to_onnx(network, path, tuple(network.names.values()))
 
 
 def to_pt(network: nn.Module, path: Path) -> None:
@@ -64,17 +89,17 @@ def to_pt(network: nn.Module, path: Path) -> None:
     network.float()
 
 
-def to_onnx(network: nn.Module, side: int, path: Path, labels: tuple[str, ...]) -> None:
-    """Writes `network` for square photos of `side` pixels and any batch size, weights in 16 bits.
+def to_onnx(network: nn.Module, path: Path, labels: tuple[str, ...]) -> None:
+    """Writes `network` for photos of any shape and number, weights in 16 bits.
 
-    Input `images`: float32 (batch, 3, side, side), RGB in [0, 1]. Output `output0`: float32
-    (batch, 4 + labels, anchors): centre, width and height in pixels, then a score per label. The
-    file says its labels as those of Ultralytics' own exporter do.
+    Input `images`: float32 (batch, 3, height, width), RGB in [0, 1], sides that the network's
+    largest stride divides. Output `output0`: float32 (batch, 4 + labels, anchors): centre, width
+    and height in pixels, then a score per label. The file says its labels as those of Ultralytics'
+    own exporter do.
     """
     network = for_inference(network)
-    example = torch.zeros(1, 3, side, side)
-    with torch.no_grad():
-        answer = network(example)
+    network.model[-1].dynamic = True  # else it writes down the grid of the example's shape
+    example = torch.zeros(1, 3, 320, 640)
     buffer = io.BytesIO()
     torch.onnx.export(
         network,
@@ -82,14 +107,18 @@ def to_onnx(network: nn.Module, side: int, path: Path, labels: tuple[str, ...]) 
         buffer,
         input_names=[INPUT],
         output_names=[OUTPUT],
-        dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
+        dynamic_axes={
+            INPUT: {0: "batch", 2: "height", 3: "width"},
+            OUTPUT: {0: "batch", 2: "anchors"},
+        },
         opset_version=OPSET,
         dynamo=False,  # keeps the modules' names on the weights: from_onnx reads them back
     )
     model = onnx.load_model_from_string(buffer.getvalue())
-    for axis, size in enumerate(answer.shape[1:], start=1):
-        model.graph.output[0].type.tensor_type.shape.dim[axis].dim_value = size
-    metadata = {"task": "detect", "names": repr(dict(enumerate(labels)))}
+    rows = model.graph.output[0].type.tensor_type.shape.dim[1]
+    rows.dim_value = 4 + len(labels)
+    stride = str(int(network.stride.max()))
+    metadata = {"task": "detect", "names": repr(dict(enumerate(labels))), "stride": stride}
     onnx.helper.set_model_props(model, metadata)
     onnx.save(store_in_half(model), path)
 

@@ -25,7 +25,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         if key == VOCABULARY:
             shutil.copyfile(source, path)
         else:
-            to_onnx(source, path, order.side or 0)
+            to_onnx(source, path)
         artifacts[key] = {"path": path.name}
     preprocessing = base["preprocessing"] | {
         key: value for key, value in (("mean", order.mean), ("std", order.std)) if value

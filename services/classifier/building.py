@@ -25,7 +25,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
     source = order.network(ARTIFACT)
     base = inherited(order, folder)
     path = folder / "attributes.onnx"
-    to_onnx(source, path, order.side or 0)
+    to_onnx(source, path)
     file = onnx_file.read(path)
     faces = file.photos()
     if faces.shape[0] > 0:

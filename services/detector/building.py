@@ -28,7 +28,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
     if order.as_is and source.suffix != ".onnx":
         path, runtime, found = _hosted(source, folder, order.side or SIDE)
     else:
-        path, runtime, found = _onnx(source, folder, order.side or SIDE)
+        path, runtime, found = _onnx(source, folder)
     width, height = found.width or order.side or SIDE, found.height or order.side or SIDE
     if order.side not in (None, width):
         raise InvalidPackage(f"{source} takes {width} pixels only; export it for {order.side}")
@@ -39,6 +39,8 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
     labels = order.labels or found.labels
     if not labels:
         raise InvalidPackage(f"{source} does not name its labels: say them with --labels")
+    # A network for any shape says so, and of what its sides must be multiples.
+    tight = found.width == found.height == 0 and found.stride > 0
     grey = np.full((1, 3, height, width), 0.5, dtype=np.float32)
     network = open_network(runtime, path, threads=1)
     answer = network.run({found.input: grey})[found.output]
@@ -50,7 +52,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         "preprocessing": {
             "width": width,
             "height": height,
-            "resize": "letterbox",
+            "resize": "tight_letterbox" if tight else "letterbox",
             "layout": "NCHW",
             "mean": order.mean or (0, 0, 0),
             "std": order.std or (255, 255, 255),
@@ -65,6 +67,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
             "floor": FLOOR,
             "overlap": OVERLAP,
             "limit": LIMIT,
+            **({"stride": found.stride} if tight else {}),
         },
     }
 
@@ -76,11 +79,13 @@ def _hosted(source: Path, folder: Path, side: int) -> tuple[Path, str, exported.
     names = read_checkpoint(source).names
     path = folder / "detector.pt"
     shutil.copyfile(source, path)
-    found = exported.Exported(INPUT, OUTPUT, side, side, 0, tuple(names.values()))
+    found = exported.Exported(
+        INPUT, OUTPUT, width=side, height=side, most=0, stride=0, labels=tuple(names.values())
+    )
     return path, "ultralytics", found
 
 
-def _onnx(source: Path, folder: Path, side: int) -> tuple[Path, str, exported.Exported]:
+def _onnx(source: Path, folder: Path) -> tuple[Path, str, exported.Exported]:
     path = folder / "detector.onnx"
-    to_onnx(source, path, side)
+    to_onnx(source, path)
     return path, "onnxruntime", exported.read(path)

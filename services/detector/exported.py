@@ -25,6 +25,7 @@ class Exported:
     width: int  # of the input, in pixels; 0 where any will do
     height: int
     most: int  # photos at once; 0 where any number will do
+    stride: int  # pixels of which the input's sides are multiples; 0 where the file does not say
     labels: tuple[str, ...]  # empty where the file does not say
 
 
@@ -42,7 +43,16 @@ def read(path: Path) -> Exported:
         )
     most, _, height, width = photos.shape
     names = _names(path, file.metadata.get("names", ""))
-    return Exported(photos.name, file.outputs[0].name, width, height, most, names)
+    stride = file.metadata.get("stride", "")
+    return Exported(
+        input=photos.name,
+        output=file.outputs[0].name,
+        width=width,
+        height=height,
+        most=most,
+        stride=int(stride) if stride.isdecimal() else 0,
+        labels=names,
+    )
 
 
 def check_answer(path: Path, raw: NDArray[np.float32], labels: int, size: tuple[int, int]) -> None:

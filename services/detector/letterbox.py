@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -10,15 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GREY: Final = 114  # what the network saw around its photos in training
-
-
-def tight(photo: NDArray[np.uint8], width: int, height: int, stride: int) -> tuple[int, int]:
-    """Width and height of the smallest input that holds the photo as `width` x `height` would.
-
-    Its sides are multiples of `stride`, which the network's own grids need.
-    """
-    place = Letterbox.fit(photo, width, height)
-    return -(-place.width // stride) * stride, -(-place.height // stride) * stride
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +33,14 @@ class Letterbox:
             width=inner_width,
             height=inner_height,
         )
+
+    def tight(self, stride: int) -> tuple[int, int]:
+        """Width and height of the smallest input that holds it, multiples of `stride`."""
+        return -(-self.width // stride) * stride, -(-self.height // stride) * stride
+
+    def within(self, width: int, height: int) -> Letterbox:
+        """As large as it is, in the middle of an input of another shape."""
+        return replace(self, left=(width - self.width) // 2, top=(height - self.height) // 2)
 
     def draw(self, photo: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> None:
         """Draws the photo on a canvas of the input's shape (height, width, 3), grey around it."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chassis.images import Pixels
 from services.calibration import Calibrator
-from services.detector.letterbox import Letterbox, tight
+from services.detector.letterbox import Letterbox
 from services.detector.nms import candidates, suppress
 from services.model import Box, ModelError
 from services.packages import InvalidPackage, Package
@@ -94,7 +94,7 @@ class Detector:
         All photos must need the same shape of it.
         """
         width, height = self._shape(batch[0])
-        places = tuple(Letterbox.fit(pixels.array, width, height) for pixels in batch)
+        places = tuple(self._place(pixels).within(width, height) for pixels in batch)
         inputs = np.empty((len(batch), 3, height, width), dtype=np.float32)
         canvas = np.empty((height, width, 3), dtype=np.uint8)
         for pixels, place, normalised in zip(batch, places, inputs, strict=True):
@@ -135,7 +135,10 @@ class Detector:
         """Width and height of the network's input for a photo."""
         if not self._tight:
             return self._width, self._height
-        return tight(pixels.array, self._width, self._height, self._stride)
+        return self._place(pixels).tight(self._stride)
+
+    def _place(self, pixels: Pixels) -> Letterbox:
+        return Letterbox.fit(pixels.array, self._width, self._height)
 
     def _alike(self, batch: Sequence[Pixels]) -> Iterator[tuple[int, ...]]:
         """Places of photos that can share an input. On a CPU sharing spares little."""

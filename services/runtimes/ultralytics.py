@@ -6,6 +6,8 @@ everything but this runtime works.
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,16 +29,29 @@ class UltralyticsNetwork:
         torch.set_num_threads(threads)  # for the whole process: torch counts no other way
         self._torch = torch
         self._network = network
+        self._own = threading.local()
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Computes the boxes; the interpreter's lock is free during most of it."""
         (images,) = inputs.values()
         with self._torch.inference_mode():
-            return {"output0": self._network(self._torch.from_numpy(images)).numpy()}
+            return {"output0": self._of_thread()(self._torch.from_numpy(images)).numpy()}
 
     def close(self) -> None:
         """Gives the network's memory back."""
-        del self._network
+        del self._network, self._own
+
+    def _of_thread(self) -> Any:
+        """This thread's copy, which shares the weights with all others.
+
+        A head keeps the grid of the last shape that it saw: photos of two shapes at once would mix.
+        """
+        network = getattr(self._own, "network", None)
+        if network is None:
+            weights = (*self._network.parameters(), *self._network.buffers())
+            network = copy.deepcopy(self._network, {id(one): one for one in weights})
+            self._own.network = network
+        return network
 
 
 def read_checkpoint(path: Path) -> Any:

@@ -24,7 +24,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     server, own = read(ServerSettings, DetectorSettings)
 
     assert (server.port, server.health_port, server.metrics_port) == (50051, 50052, 9090)
-    assert own.model == "models/objects/1.0.0"
+    assert own.model == "models/objects/1.1.0"
     assert own.runtime is None
 
 

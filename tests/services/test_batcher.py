@@ -364,7 +364,7 @@ def test_whatever_comes_everybody_gets_their_own_result(
 
 @pytest.fixture(scope="module")
 def detector() -> Iterator[Any]:
-    detector = load_detector(open_package(ROOT / "models" / "objects" / "1.0.0"))
+    detector = load_detector(open_package(ROOT / "models" / "objects" / "1.1.0"))
     yield detector
     detector.close()
 
@@ -372,13 +372,14 @@ def detector() -> Iterator[Any]:
 async def test_with_the_real_detector_a_result_in_a_batch_is_the_result_alone(
     detector: Any,
 ) -> None:
-    names = ("cat.jpg", "astronaut.jpg", "coffee.jpg", "two_people.jpg")
+    names = ("cat.jpg", "coffee.jpg", "rocket.jpg", "astronaut.jpg")
     photos = [golden_pixels(PHOTOS / name, detector.max_side) for name in names]
-    alone = [detector.raw(detector.prepare([one])[0])[0] for one in photos]
-    together = detector.raw(detector.prepare(photos)[0])
+    alike = photos[:3]  # the last one needs an input of another shape
+    alone = [detector.raw(detector.prepare([one])[0])[0] for one in alike]
+    together = detector.raw(detector.prepare(alike)[0])
 
     for one, other in zip(alone, together, strict=True):
-        np.testing.assert_allclose(other, one, atol=1e-4 * 480, rtol=0)  # boxes, in pixels
+        np.testing.assert_allclose(other, one, atol=1e-4 * 512, rtol=0)  # boxes, in pixels
         np.testing.assert_allclose(other[4:], one[4:], atol=1e-4, rtol=0)
 
     singly = [detector.predict([one])[0] for one in photos]

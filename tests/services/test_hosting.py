@@ -32,7 +32,7 @@ from tests.fakes import FakeModel, write_package
 from tests.harness import LOOPBACK, ROOT, a_call, a_photo, server_settings
 from trilens.v1 import detector_pb2, detector_pb2_grpc, model_pb2, model_pb2_grpc
 
-OBJECTS = ROOT / "models" / "objects" / "1.0.0"
+OBJECTS = ROOT / "models" / "objects" / "1.1.0"
 
 
 class Loading:

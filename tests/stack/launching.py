@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OBJECTS_ONLY = '{"objects": {"task": "detection", "model": "models/objects/1.0.0"}}'
+OBJECTS_ONLY = '{"objects": {"task": "detection", "model": "models/objects/1.1.0"}}'
 PATIENCE_SECONDS = 120  # ends a test that hangs; nothing here is meant to take that long
 
 

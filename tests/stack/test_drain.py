@@ -26,7 +26,7 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 PATIENCE_SECONDS = 60
 GRACE_SECONDS = 30
 PROMPT_SECONDS = 10  # for what takes well under one on a quiet machine, and never the whole grace
-OBJECTS = str(ROOT / "models" / "objects" / "1.0.0")
+OBJECTS = str(ROOT / "models" / "objects" / "1.1.0")
 HOSTED = json.dumps({"objects": {"task": "detection", "model": OBJECTS}})
 # Models whose calls never return: one waits, one is deep in its network all the time.
 WAITS = """
@@ -45,7 +45,7 @@ from services.packages import open_package
 from tests.fakes import FakeModel
 from tests.harness import model_app
 network = open_package({OBJECTS!r}).network("detector")
-photos = np.zeros((4, 3, 480, 480), np.float32)
+photos = np.zeros((4, 3, 512, 512), np.float32)
 class Busy(FakeModel):
     def predict(self, batch):
         while True:

@@ -36,4 +36,4 @@ def test_the_face_finders_networks_are_the_same_in_keras(name, height, width):
 
 def test_a_model_that_is_not_keras_s_is_refused(tmp_path):
     with pytest.raises(ValueError, match="only classifiers and captioners"):
-        hosted(open_package(MODELS / "objects" / "1.0.0"), tmp_path / "twin")
+        hosted(open_package(MODELS / "objects" / "1.1.0"), tmp_path / "twin")

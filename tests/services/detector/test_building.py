@@ -32,6 +32,7 @@ def write_network(
     kind=TensorProto.FLOAT,
     names=("cat", "traffic light"),
     outputs=1,
+    stride="",
 ):
     """An ONNX file that answers every photo with `answer`, whatever is on it."""
     zero = numpy_helper.from_array(np.zeros((), dtype=np.float32), "zero")
@@ -58,8 +59,8 @@ def write_network(
         [zero, constant, axes],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    if names:
-        helper.set_model_props(model, {"names": repr(dict(enumerate(names)))})
+    said = {"names": repr(dict(enumerate(names))) if names else "", "stride": stride}
+    helper.set_model_props(model, {key: value for key, value in said.items() if value})
     onnx.save(model, path)
     return path
 
@@ -136,10 +137,29 @@ def test_labels_and_threshold_may_be_said(tmp_path):
     )
 
 
+ANY_SIZE = ("batch", 3, "height", "width")
+
+
 def test_a_network_of_any_size_is_built_for_the_size_that_is_said(tmp_path):
-    weights = write_network(tmp_path / "best.onnx", shape=("batch", 3, "height", "width"))
+    weights = write_network(tmp_path / "best.onnx", shape=ANY_SIZE)
 
     assert built(tmp_path, weights, "--size", "416").manifest.preprocessing.width == 416
+
+
+def test_a_network_of_any_size_that_tells_its_stride_gets_photos_without_much_grey(tmp_path):
+    weights = write_network(tmp_path / "best.onnx", shape=ANY_SIZE, stride="64")
+
+    manifest = built(tmp_path, weights, "--size", "384").manifest
+
+    assert manifest.preprocessing.resize == "tight_letterbox"
+    assert manifest.parameters["stride"] == 64
+
+
+@pytest.mark.parametrize(("shape", "stride"), [(ANY_SIZE, ""), (("batch", 3, 320, 320), "32")])
+def test_other_networks_get_photos_in_a_frame_of_one_shape(tmp_path, shape, stride):
+    weights = write_network(tmp_path / "best.onnx", shape=shape, stride=stride)
+
+    assert built(tmp_path, weights).manifest.preprocessing.resize == "letterbox"
 
 
 CENTRES = np.stack(np.meshgrid(np.arange(40, 320, 40), np.arange(40, 320, 40))).reshape(2, -1)

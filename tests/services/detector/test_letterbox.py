@@ -57,3 +57,19 @@ def test_the_photo_is_drawn_where_it_is_said_to_be_and_grey_elsewhere(width, hei
     assert (canvas[inside] == 200).all()
     canvas[inside] = 114
     assert (canvas == 114).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(side, side)
+def test_a_tight_input_holds_the_photo_as_large_and_is_no_larger_than_its_grids_need(width, height):
+    square = Letterbox.fit(np.broadcast_to(np.uint8(0), (height, width, 3)), 512, 512)
+
+    across, down = square.tight(stride=32)
+
+    assert across % 32 == down % 32 == 0
+    assert 0 <= across - square.width < 32
+    assert 0 <= down - square.height < 32
+    inside = square.within(across, down)
+    assert (inside.width, inside.height) == (square.width, square.height)
+    assert 0 <= inside.left <= across - inside.width
+    assert 0 <= inside.top <= down - inside.height

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from services.packages.command import commands
 from tests.harness import ROOT
 
-SOUND = ROOT / "models" / "objects" / "1.0.0"
+SOUND = ROOT / "models" / "objects" / "1.1.0"
 NEVER = {"present": None, "absent": 0.25}
 REACHED = {"precision": 0.91, "precision_low": 0.72, "recall": 0.5, "count": 40}
 FITTED = {"present": 0.75, "absent": 0.25, "when_present": REACHED}

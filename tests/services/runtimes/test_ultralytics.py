@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def tiny(tmp_path):
 def test_a_checkpoint_answers_as_its_onnx_file_does(tiny, tmp_path):
     from training.yolo import export
 
-    export(tiny, 64, tmp_path / "best.onnx")
+    export(tiny, tmp_path / "best.onnx")
     photos = np.random.default_rng(1).random((3, 3, 64, 64), dtype=np.float32)
 
     hosted = open_network("ultralytics", tiny, threads=1).run({"images": photos})["output0"]
@@ -51,6 +52,21 @@ def test_a_checkpoint_answers_as_its_onnx_file_does(tiny, tmp_path):
     # The ONNX file's weights and the checkpoint's have 16 bits each, rounded at different places.
     assert np.abs(hosted[:, 4:] - answer[:, 4:]).max() < 1e-3
     assert np.abs(hosted[:, :4] - answer[:, :4]).max() < 0.1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_photos_of_two_shapes_at_once_are_not_mixed_up(tiny):
+    network = open_network("ultralytics", tiny, threads=1)
+    random = np.random.default_rng(1)
+    # As many boxes in both: a grid of the wrong shape would go unnoticed.
+    photos = [random.random((1, 3, *shape), dtype=np.float32) for shape in ((64, 96), (96, 64))]
+    alone = [network.run({"images": one})["output0"] for one in photos]
+
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda one: network.run({"images": one})["output0"], photos * 20))
+
+    for number, answer in enumerate(found):
+        np.testing.assert_allclose(answer, alone[number % 2], atol=1e-3)
 
 
 class Payload:
