@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from services.packages import Package
+from services.thresholds import ThresholdSet
 from training.bootstrap import Measures
 from training.precision import Scored
+from training.threshold_fit import FitPolicy
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -54,3 +56,6 @@ class TestedTask(Protocol[E, A]):
 
     def disagreement(self, old: Tested[A], new: Tested[A]) -> Mapping[str, float]:
         """Shares of answers that differ, each by what it is a share of."""
+
+    def thresholds(self, package: Package, examples: E, policy: FitPolicy) -> ThresholdSet:
+        """A threshold set fitted to the examples; ValueError for models without thresholds."""

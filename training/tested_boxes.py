@@ -12,11 +12,15 @@ import numpy as np
 from chassis.images import ImageLimits, decode
 from services.detector.model import Detection, Detections, load
 from services.packages import Package
-from services.thresholds import Band
+from services.thresholds import Band, ThresholdSet
 from training import agreement, coco
 from training.bootstrap import Floats
 from training.bootstrap_boxes import Matches, average_precisions, matches
+from training.detection import Found
+from training.objects_decisions import guesses
+from training.objects_decisions import thresholds as fit
 from training.tested import Figure, Tested
+from training.threshold_fit import FitPolicy
 
 BOTH: Final = "val+test"  # the two splits together: few photos have boxes drawn by people
 _FEWEST_BOXES: Final = 10  # of a label, for a figure of its own
@@ -42,7 +46,7 @@ def examples(data: Path, split: str) -> DrawnPhotos:
 def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # noqa: ARG001
     """A folder in YOLO's form: images/, labels/ with a .txt for each, and classes.txt.
 
-    Raises FileNotFoundError for a folder without photos or classes.txt.
+    Raises FileNotFoundError for a folder without photos or classes.txt, ValueError without boxes.
     """
     pictures = sorted(path for path in (table / "images").glob("*") if path.is_file())
     if not pictures:
@@ -52,6 +56,8 @@ def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # n
         file = table / "labels" / f"{path.stem}.txt"
         lines = file.read_text() if file.is_file() else ""
         drawn.append(coco.TruePhoto(path.name, path.read_bytes(), coco.boxes_of(lines)))
+    if not any(len(photo.truth.labels) for photo in drawn):
+        raise ValueError(f"{table / 'labels'} holds no box")
     return DrawnPhotos(table.name, "own", tuple(drawn), _ids(coco.labels(table)))
 
 
@@ -90,11 +96,30 @@ def disagreement(old: Tested[Detections], new: Tested[Detections]) -> Mapping[st
     return {"boxes": 1 - compared.same}
 
 
+def thresholds(package: Package, examples: DrawnPhotos, policy: FitPolicy) -> ThresholdSet:
+    """A set fitted as the default one is: labels with few boxes share a threshold."""
+    numbers = {label: number for number, label in enumerate(examples.label_ids)}
+    ids = tuple(label.id for label in package.manifest.labels if label.id in numbers)
+    known = [numbers[label] for label in ids]
+    found = Found(
+        predicted=tuple(_boxes(one, numbers) for one in _found(package, examples, ids)),
+        true=tuple(_of(photo.truth, known) for photo in examples.photos),
+        milliseconds=0.0,
+    )
+    return fit(guesses(found), examples.label_ids, policy, examples.dataset, examples.split)
+
+
+def _of(boxes: coco.Boxes, labels: Sequence[int]) -> coco.Boxes:
+    chosen = np.isin(boxes.labels, labels)
+    return coco.Boxes(boxes.edges[chosen], boxes.labels[chosen], boxes.scores[chosen])
+
+
 def _measured(by_label: Mapping[str, Matches], named: Sequence[str], times: Floats) -> Floats:
     table = {label: average_precisions(one, times) for label, one in by_label.items()}
     whole = np.array(list(table.values()))
     known = whole[~np.isnan(whole[:, 0])]
-    return np.array([known[:, 0].mean(), known.mean(), *(table[label][0] for label in named)])
+    means = (known[:, 0].mean(), known.mean()) if len(known) else (np.nan, np.nan)
+    return np.array([*means, *(table[label][0] for label in named)])
 
 
 def _found(

@@ -8,11 +8,13 @@ from pathlib import Path
 from chassis.images import Pixels
 from services.captioner.model import Captions, load
 from services.packages import Package
+from services.thresholds import ThresholdSet
 from training.bootstrap_captions import CAPTION_FIGURES, caption_measures
 from training.caption_corpus import words_of
 from training.caption_sources import Corpus, flickr
 from training.caption_sources import own as own_corpus
 from training.tested import Figure, Tested
+from training.threshold_fit import FitPolicy
 
 
 def examples(data: Path, split: str) -> tuple[str, Corpus]:
@@ -50,6 +52,11 @@ def disagreement(old: Tested[str], new: Tested[str]) -> Mapping[str, float]:
     """The share of photos about which they say something else."""
     other = sum(a != b for a, b in zip(old.answers, new.answers, strict=True))
     return {"photos": other / len(old.answers)}
+
+
+def thresholds(package: Package, examples: object, policy: FitPolicy) -> ThresholdSet:  # noqa: ARG001
+    """None: raises ValueError."""
+    raise ValueError(f"{package.path}: captions have no thresholds")
 
 
 def _written(package: Package, corpus: Corpus) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from services.classifier.model import load
 from services.packages import Package
-from services.thresholds import Band
+from services.thresholds import Band, ThresholdSet
 from training.bootstrap import Floats
 from training.calibration import brier_skill, calibration_error
 from training.faces_augment import reframed
@@ -20,6 +20,7 @@ from training.faces_own import LabelledFaces, own_faces, split_of
 from training.precision import Scored
 from training.ranking import Ranking
 from training.tested import Figure, Tested
+from training.threshold_fit import FitPolicy, fit_set
 
 EVEN: Final = 0.5
 LEAST_PRECISION: Final = 0.9
@@ -97,6 +98,20 @@ def disagreement(old: Tested[dict[str, str]], new: Tested[dict[str, str]]) -> Ma
         f"faces, {label}": sum(one[label] != other[label] for one, other in pairs) / len(pairs)
         for label in old.scored
     }
+
+
+def thresholds(package: Package, examples: LabelledFaces, policy: FitPolicy) -> ThresholdSet:
+    """A set with two edges for each label; those that nothing is known of are never given."""
+    ids = tuple(label.id for label in package.manifest.labels)
+    tested = test(package, examples, tuple(one for one in ids if one in examples.label_ids))
+    return fit_set(
+        tested.scored,
+        policy,
+        every=len(tested.scored) == len(ids),
+        dataset=tested.dataset,
+        split=tested.split,
+        count=tested.count,
+    )
 
 
 def _scores(package: Package, faces: LabelledFaces, labels: tuple[str, ...]) -> Floats:

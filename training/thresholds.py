@@ -16,15 +16,13 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from services.manifest import Task
 from services.packages import Package, open_package
 from services.thresholds import ThresholdFile
 from training.card_parts import bands
 from training.compare import PROBLEMS, examples, own_option, photos_option
 from training.comparison import common_labels, tested_task
 from training.options import data_option
-from training.tested import Tested
-from training.threshold_fit import DEFAULT_POLICY, FitPolicy, fit_set
+from training.threshold_fit import DEFAULT_POLICY, FitPolicy
 
 
 @click.command()
@@ -63,8 +61,6 @@ def main(
     """Fits a threshold set for the package in FOLDER."""
     try:
         package = open_package(folder)
-        if package.manifest.task is Task.CAPTION:
-            raise click.UsageError("captions have no thresholds")
         wanted = FitPolicy.read(policy)
         found = fitted(package, examples(package, data, split, own, photos), wanted, number)
     except ValidationError as problem:
@@ -77,17 +73,12 @@ def main(
 
 
 def fitted(package: Package, examples: object, policy: FitPolicy, number: int) -> ThresholdFile:
-    """A set for all labels of the package; those that the examples do not know are never given."""
-    task = tested_task(package.manifest.task)
-    tested: Tested[object] = task.test(package, examples, common_labels(examples, package))
-    chosen = fit_set(
-        tested.scored,
-        policy,
-        every=len(package.manifest.labels) == len(tested.scored),
-        dataset=tested.dataset,
-        split=tested.split,
-        count=tested.count,
-    )
+    """A set for all labels of the package.
+
+    Raises ValueError if the examples know none of them, and for captions, which have none.
+    """
+    common_labels(examples, package)
+    chosen = tested_task(package.manifest.task).thresholds(package, examples, policy)
     return ThresholdFile(
         id=f"{policy.name}-v{number}",
         model=package.manifest.name,
