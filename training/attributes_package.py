@@ -13,6 +13,7 @@ from services.classifier.model import ARTIFACT, FINDERS, OUTPUT, Classifier, loa
 from services.packages import Package, open_package
 from services.packages.golden import complete
 from services.runtimes import open_network
+from services.thresholds import Band, ThresholdSet
 from training.attributes_card import card, draw, metrics
 from training.attributes_measure import Measured, measure
 from training.calibration import calibrated, platt
@@ -114,7 +115,8 @@ def _compare(network: keras.Model, path: Path, faces: Faces) -> None:
 def _fitted(package: Package, val: Faces, dataset: str) -> dict[str, Any]:
     """Calibration of every label, then the thresholds that reach the policy, from val.
 
-    Labels of which val has too few of either kind keep what the package has.
+    Labels of which val has too few of either kind keep the package's, but for what these reached:
+    that was with other weights.
     """
     classifier: Classifier = load(package)
     logits = crop_logits(classifier, val)
@@ -128,10 +130,14 @@ def _fitted(package: Package, val: Faces, dataset: str) -> dict[str, Any]:
         if min(truth.sum(), (~truth).sum()) >= policy.least_positives:
             fits[label] = platt(logits[known, column], truth)
             examples[label] = Scored(calibrated(logits[known, column], fits[label]), truth)
+    kept = {
+        label: Band(present=band.present, absent=band.absent)
+        for label, band in manifest.bands().items()
+    }
     if not examples:
-        return {}
+        return _sets("kept", ThresholdSet(labels=kept).model_dump(mode="json"))
     chosen = fit_set(examples, policy, dataset=dataset, split="val", count=len(val.names))
-    bands = manifest.bands() | chosen.labels
+    bands = kept | chosen.labels
     return {
         "calibration": {
             label: {"scale": round(fit.scale, 5), "offset": round(fit.offset, 5)}

@@ -52,6 +52,14 @@ def test_own_photos_make_the_next_version_with_its_release_notes(tmp_path):
     assert made.manifest.provenance.sources[-1].endswith("trained on with mine.csv")
     # Four faces to choose by are too few to calibrate or to fit thresholds on.
     assert made.manifest.model_dump(mode="json")["calibration"] == base["calibration"]
+    (kept,) = made.manifest.threshold_sets.values()
+    before = open_package(BASE).manifest.bands()
+    assert {k: (one.present, one.absent) for k, one in made.manifest.bands().items()} == {
+        k: (one.present, one.absent) for k, one in before.items()
+    }
+    # What they reached, they reached with other weights.
+    assert kept.policy is None
+    assert not any(one.when_present or one.when_absent for one in kept.labels.values())
     assert "AUC smiling" in (made.path / "card.md").read_text()
     assert made.manifest.artifacts["attributes"].sha256 != base["artifacts"]["attributes"]["sha256"]
 
