@@ -12,6 +12,7 @@ from services.classifier.model import Classifier
 from training.bootstrap import Estimate, estimate
 from training.faces_data import LABELS, SIDE, UNKNOWN, Faces
 from training.faces_measure import Change, crop_scores
+from training.photo_changes import blurred, compressed, dark, grey, noisy, rotated
 from training.ranking import Ranking
 
 Image = NDArray[np.uint8]  # (SIDE, SIDE, 3), RGB
@@ -122,8 +123,8 @@ def _properties(
 def _middle(image: Image) -> Image:
     """The face itself in grey, without its surroundings."""
     quarter = SIDE // 4
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return np.asarray(grey[quarter:-quarter, quarter:-quarter], np.uint8)
+    light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return np.asarray(light[quarter:-quarter, quarter:-quarter], np.uint8)
 
 
 def _turns(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -131,26 +132,6 @@ def _turns(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     eyes = landmarks[:, 1] - landmarks[:, 0]
     nose = landmarks[:, 2] - landmarks[:, :2].mean(axis=1)
     return np.asarray(np.abs((nose * eyes).sum(axis=1)) / (eyes**2).sum(axis=1), np.float64)
-
-
-def _blurred(image: Image) -> Image:
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), 2.0), np.uint8)
-
-
-def _noisy(image: Image) -> Image:
-    noise = np.random.default_rng(int(image.sum())).normal(0, 20, image.shape)
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
-
-
-def _compressed(image: Image) -> Image:
-    _, content = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, 20))
-    return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)
-
-
-def _dark(image: Image) -> Image:
-    """A quarter of the light, and what a camera adds then."""
-    noise = np.random.default_rng(int(image.sum())).normal(0, 4, image.shape)
-    return np.clip(image * 0.25 + noise, 0, 255).astype(np.uint8)
 
 
 def _small(side: int) -> Change:
@@ -161,30 +142,15 @@ def _small(side: int) -> Change:
     return shrunk
 
 
-def _rotated(degrees: float) -> Change:
-    matrix = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), degrees, 1.0)
-
-    def turned(image: Image) -> Image:
-        return np.asarray(
-            cv2.warpAffine(image, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE), np.uint8
-        )
-
-    return turned
-
-
-def _grey(image: Image) -> Image:
-    return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
-
-
 CHANGES: Final[Mapping[str, Change | None]] = {
     "as they are": None,
-    "blur (sigma 2 px of 128)": _blurred,
-    "noise (sigma 20 of 255)": _noisy,
-    "JPEG quality 20": _compressed,
-    "a quarter of the light": _dark,
+    "blur (sigma 2 px of 128)": blurred,
+    "noise (sigma 20 of 255)": noisy,
+    "JPEG quality 20": compressed,
+    "a quarter of the light": dark,
     "crop of 48 px": _small(48),
     "crop of 24 px": _small(24),
-    "rotated by 15 degrees": _rotated(15),
-    "rotated by 30 degrees": _rotated(30),
-    "grey": _grey,
+    "rotated by 15 degrees": rotated(15),
+    "rotated by 30 degrees": rotated(30),
+    "grey": grey,
 }

@@ -16,27 +16,32 @@ def as_it_is(photo: Photo) -> Photo:
     return photo
 
 
-def _blurred(photo: Photo) -> Photo:
+def blurred(photo: Photo) -> Photo:
+    """Out of focus."""
     return np.asarray(cv2.GaussianBlur(photo, (0, 0), 2.0), np.uint8)
 
 
-def _noisy(photo: Photo) -> Photo:
+def noisy(photo: Photo) -> Photo:
+    """Grainy; the same photo gets the same grain."""
     noise = np.random.default_rng(int(photo.sum())).normal(0, 20, photo.shape)
     return np.clip(photo + noise, 0, 255).astype(np.uint8)
 
 
-def _compressed(photo: Photo) -> Photo:
+def compressed(photo: Photo) -> Photo:
+    """As a JPEG of low quality."""
     _, content = cv2.imencode(".jpg", photo, (cv2.IMWRITE_JPEG_QUALITY, 20))
     return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _dark(photo: Photo) -> Photo:
+def dark(photo: Photo) -> Photo:
     """A quarter of the light, and what a camera adds then."""
     noise = np.random.default_rng(int(photo.sum())).normal(0, 4, photo.shape)
     return np.clip(photo * 0.25 + noise, 0, 255).astype(np.uint8)
 
 
-def _rotated(degrees: float) -> Change:
+def rotated(degrees: float) -> Change:
+    """Turned about its middle."""
+
     def turned(photo: Photo) -> Photo:
         height, width = photo.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
@@ -48,17 +53,18 @@ def _rotated(degrees: float) -> Change:
     return turned
 
 
-def _grey(photo: Photo) -> Photo:
+def grey(photo: Photo) -> Photo:
+    """Without colours."""
     return np.asarray(cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
 
 
 CHANGES: Final[Mapping[str, Change]] = {
-    "blur (sigma 2 px of 224)": _blurred,
-    "noise (sigma 20 of 255)": _noisy,
-    "JPEG quality 20": _compressed,
-    "a quarter of the light": _dark,
-    "rotated by 15 degrees": _rotated(15),
+    "blur (sigma 2 px of 224)": blurred,
+    "noise (sigma 20 of 255)": noisy,
+    "JPEG quality 20": compressed,
+    "a quarter of the light": dark,
+    "rotated by 15 degrees": rotated(15),
     "rotated by 90 degrees": lambda photo: np.ascontiguousarray(np.rot90(photo)),
     "mirrored": lambda photo: np.ascontiguousarray(photo[:, ::-1]),
-    "grey": _grey,
+    "grey": grey,
 }
