@@ -49,7 +49,7 @@ def test_the_packages_weights_are_the_reference_weights():
     pytest.importorskip("ultralytics", reason="needs the training environment")
     from services.runtimes.ultralytics import for_inference
     from training import coco, yolo
-    from training.objects import REFERENCE
+    from training.objects_package import REFERENCE
 
     labels = coco.labels(DATA / "detection")
     reference = for_inference(yolo.from_reference(DATA / REFERENCE, labels)).state_dict()
