@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.captioner.beam import Search
+from services.captioner.beam import Search, Sentence
 from training.bootstrap import Difference, Estimate, differences, estimates
 from training.bootstrap_captions import caption_measures
 from training.caption_features import Floats, look, seen_size
@@ -16,7 +16,7 @@ from training.caption_learner import Learner
 from training.caption_run import STAGES, learnt
 from training.caption_scores import CiderD
 from training.caption_sources import Corpus
-from training.caption_speaker import KerasSpeaker, best_words
+from training.caption_speaker import KerasSpeaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +54,34 @@ def _written(
 ) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
     learner = learnt(folder)
     seen = np.stack(list(look(learner.eye, val.pixels(val.names))))
-    for name, other in {
-        "as served": rules,
-        "beam of 1 (greedy)": replace(rules, beams=1),
-        "beam of 3": replace(rules, beams=3),
-        "length power 0.7": replace(rules, length_power=0.7),
-        "length power 0 (plain probability)": replace(rules, length_power=0.0),
-    }.items():
-        yield name, _sentences(learner, seen, other)
+    served = _sentences(learner, seen, rules)
+    yield "as served", _best(learner, served, rules.length_power)
+    # The power decides which of the sentences comes first, not which are found.
+    yield "length power 0.7", _best(learner, served, 0.7)
+    yield "length power 0 (plain probability)", _best(learner, served, 0.0)
+    for name, beams in (("beam of 3", 3), ("beam of 1 (greedy)", 1)):
+        narrow = replace(rules, beams=beams)
+        yield name, _best(learner, _sentences(learner, seen, narrow), rules.length_power)
     begun = [stage for stage in STAGES if stage.best(folder).exists()]
-    for stage in begun[:-1]:
-        learner.take_up(stage)
-        yield f"weights after stage `{stage.name}`", _sentences(learner, seen, rules)
     learner.take_last(begun[-1])
-    yield f"last weights of `{begun[-1].name}`, not averaged", _sentences(learner, seen, rules)
+    name = f"last weights of `{begun[-1].name}`, not averaged"
+    yield name, _best(learner, _sentences(learner, seen, rules), rules.length_power)
+    for stage in reversed(begun[:-1]):
+        learner.take_up(stage)
+        name = f"weights after `{stage.name}`"
+        yield name, _best(learner, _sentences(learner, seen, rules), rules.length_power)
 
 
-def _sentences(learner: Learner, seen: Floats, rules: Search) -> list[tuple[str, ...]]:
-    speaker = KerasSpeaker(learner.decoder, *seen_size(learner.eye))
+def _sentences(learner: Learner, seen: Floats, rules: Search) -> list[tuple[Sentence, ...]]:
+    return KerasSpeaker(learner.decoder, *seen_size(learner.eye)).sentences(seen, rules)
+
+
+def _best(
+    learner: Learner, found: list[tuple[Sentence, ...]], power: float
+) -> list[tuple[str, ...]]:
     return [
-        learner.vocabulary.decode(words) for words in best_words(speaker.sentences(seen, rules))
+        learner.vocabulary.decode(
+            max(sentences, key=lambda one: one.log_probability / one.tokens**power).words
+        )
+        for sentences in found
     ]

@@ -34,7 +34,7 @@ class Findings:
     slices: tuple[Slice, ...]
     runtimes: tuple[Runtime, ...]
     trials: tuple[Trial, ...]
-    cpu_minutes: dict[str, float]  # of each stage of training, where it was measured
+    cpu_minutes: float  # of training; 0 if that was not recorded
 
 
 def quality(package: Package, splits: dict[str, Corpus]) -> Quality:

@@ -33,11 +33,7 @@ def package(run: Path, folder: Path, version: str, splits: dict[str, Corpus]) ->
         slices=slices(found.written["test"]),
         runtimes=tuple(runtimes(learner, unmeasured, found.written["test"])),
         trials=trials(run, splits["val"], SERVED),
-        cpu_minutes={
-            stage.name: Progress.read(stage.noted(run)).seconds / 60
-            for stage in STAGES
-            if stage.noted(run).exists()
-        },
+        cpu_minutes=sum(Progress.read(stage.noted(run)).seconds for stage in STAGES) / 60,
     )
     made = complete(folder, fields(version, found), GOLDEN, load)
     _draw(folder, found)
