@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from services.manifest import Manifest
 from services.packages import Package
@@ -10,7 +11,7 @@ from services.thresholds import Band
 from training.comparison import Comparison
 from training.tables import table
 
-_MOST_THRESHOLDS = 12  # labels whose thresholds are worth a line each
+_MOST_NAMES: Final = 8  # of labels in a row
 
 
 def summary(old: Package, new: Package, found: Comparison) -> str:
@@ -51,7 +52,7 @@ def release_notes(old: Package, new: Package, found: Comparison) -> str:
             *(f"- {line}" for line in _changes(old, new, found)),
             f"\n{summary(old, new, found)}",
             f"\nMade by `{manifest.provenance.command}`; compared by "
-            f"`python -m training.compare {_folder(old)} {_folder(new)}`.\n",
+            f"`python -m training.compare {_folder(old)} {_folder(new)}{_option(found)}`.\n",
         )
     )
 
@@ -80,20 +81,24 @@ def _labels(old: Manifest, new: Manifest) -> Iterator[str]:
 
 def _thresholds(old: Manifest, new: Manifest) -> Iterator[str]:
     before, after = old.bands(), new.bands()
+    if any(old.calibration_of(label) != new.calibration_of(label) for label in after):
+        yield "**Scores** are calibrated anew: do not compare them with the old ones."
     changed = [label for label in after if label in before and _moved(before[label], after[label])]
     if not changed:
         return
+    groups: dict[str, list[str]] = {}
+    for label in changed:
+        groups.setdefault(_edges(after[label]), []).append(label)
     yield (
         f"**Thresholds** are now those of {new.default_threshold_set} "
         f"(were {old.default_threshold_set}): "
-        + ", ".join(f"{name} {_edges(after[name])}" for name in changed[:_MOST_THRESHOLDS])
-        + (
-            f" and {len(changed) - _MOST_THRESHOLDS} more"
-            if len(changed) > _MOST_THRESHOLDS
-            else ""
-        )
+        + "; ".join(f"{_names(labels)} {edges}" for edges, labels in groups.items())
         + "."
     )
+
+
+def _names(labels: list[str]) -> str:
+    return ", ".join(labels) if len(labels) <= _MOST_NAMES else f"{len(labels)} labels"
 
 
 def _moved(old: Band, new: Band) -> bool:
@@ -103,6 +108,10 @@ def _moved(old: Band, new: Band) -> bool:
 def _edges(band: Band) -> str:
     present = "never present" if band.present is None else f"present from {band.present:g}"
     return present if band.present == band.absent else f"{present}, absent below {band.absent:g}"
+
+
+def _option(found: Comparison) -> str:
+    return {"test": "", "own": " --own ..."}.get(found.split, f" --split {found.split}")
 
 
 def _folder(package: Package) -> str:

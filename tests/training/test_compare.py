@@ -106,6 +106,7 @@ def test_release_notes_say_what_is_better_and_what_else_changed(packages, photos
     fields = new.manifest.model_dump(mode="json", by_alias=True, exclude={"golden"}) | {
         "version": "1.2.0",
         "license": terms,
+        "calibration": {"*": {"scale": 2.0, "offset": 0.0}},
         "threshold_sets": {"even-v1": {"labels": {"*": {"present": 0.75, "absent": 0.25}}}},
     }
     complete(altered, fields, [ROOT / "tests/photos/cat.jpg"], load)
@@ -117,11 +118,12 @@ def test_release_notes_say_what_is_better_and_what_else_changed(packages, photos
     text = notes.read_text()
     assert text.startswith("# things 1.2.0\n")
     assert "**Better:** AP50, AP, dog AP50." in text
-    assert "dog present from 0.75, absent below 0.25" in text
+    assert "dog, cat present from 0.75, absent below 0.25." in text
+    assert "**Scores** are calibrated anew" in text
     assert "**Terms changed** to MIT" in text
     assert "Compared with things 1.0.0" in text
     assert "| AP50" in text
-    assert "`python -m training.compare models/things/1.0.0 models/things/1.2.0`" in text
+    assert "`python -m training.compare models/things/1.0.0 models/things/1.2.0 --own ...`" in text
     assert "AP50" in ended.output
 
 
