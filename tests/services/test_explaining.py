@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from opentelemetry import propagate
 
 from chassis.compute import ComputePool
 from chassis.images import Pixels
 from services.batcher import Batcher, BatchLimits
 from services.explaining import Explaining, ExplainingLimits
 from services.model import ModelError
+from tests.collector import collecting, exporting
 from tests.fakes import HEAT, PREDICTIONS, FakeExplainer, FakeModel
 from tests.harness import a_call
 from tests.statuses import reason
@@ -155,3 +157,20 @@ async def test_a_caller_who_leaves_ends_the_explanation(gate: threading.Event) -
     assert left.cancelled()
     assert made.status.code == 0
     assert one.idle()
+
+
+async def test_it_is_a_span_of_its_call_which_names_what_cut_it_short(
+    gate: threading.Event,
+) -> None:
+    trace, caller = f"{7:032x}", "00f067aa0ba902b7"
+    call = a_call(60, trace=propagate.extract({"traceparent": f"00-{trace}-{caller}-01"}))
+    async with (
+        collecting() as (collector, endpoint),
+        exporting(endpoint),
+        explaining(FakeExplainer(gate=gate), 0.05) as (one, _),
+    ):
+        await one.explain(PIXELS, FACE, call)
+
+    (span,) = collector.trace(trace)
+    assert (span.name, span.parent_span_id.hex()) == ("explain", caller)
+    assert span.status.message == "ExplanationTooLong"
