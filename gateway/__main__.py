@@ -26,6 +26,7 @@ def hosting(settings: GatewaySettings) -> Host:
             max_batch=settings.max_batch,
             explain_seconds=settings.explain_seconds,
             max_explaining=settings.max_explaining,
+            track="stable",  # a canary is a service of its own
         )
         if feature.task == "classification":
             from services.classifier.__main__ import classifier
