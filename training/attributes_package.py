@@ -32,6 +32,7 @@ from training.threshold_fit import DEFAULT_POLICY, FitPolicy, fit_set
 
 GOLDEN: Final = tuple(Path("tests/photos") / name for name in ("astronaut.jpg", "coffee.jpg"))
 _EVEN: Final = {label: {"present": 0.5, "absent": 0.5} for label in LABELS}
+POLICY: Final = DEFAULT_POLICY.with_name("precision-90-likely.json")
 COMMAND: Final = "command.txt"  # in the work folder: what started the training
 _MOST_DIFFERENCE: Final = 0.05  # of a logit; what storing weights in 16 bits may cost
 
@@ -121,7 +122,7 @@ def _fitted(package: Package, val: Faces, dataset: str) -> dict[str, Any]:
     classifier: Classifier = load(package)
     logits = crop_logits(classifier, val)
     classifier.close()
-    policy = FitPolicy.read(DEFAULT_POLICY)
+    policy = FitPolicy.read(POLICY)
     manifest = package.manifest
     fits, examples = {label: manifest.calibration_of(label) for label in LABELS}, {}
     for column, label in enumerate(LABELS):

@@ -19,8 +19,8 @@ from training.faces_network import attributes_network
 from training.faces_targets import BELIEF, Lesson
 from training.faces_training import CHECKPOINT, Recipe, Targets, train
 
-FACES: Final = 5000  # drawn from train for every run of a seed
-BASE: Final = Recipe(epochs=3, side=64, peak_rate=8e-4)
+FACES: Final = 4000  # drawn from train for every run of a seed
+BASE: Final = Recipe(epochs=3, side=48, peak_rate=8e-4)
 _KEPT: Final = "found.json"
 
 

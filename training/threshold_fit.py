@@ -28,6 +28,9 @@ class FitPolicy(Strict):
     target_absent: Probability  # share of "absent" that is right
     least_positives: Annotated[int, Field(gt=0)]  # with fewer, a label is never given
     least_decisions: Annotated[int, Field(gt=0)]  # an edge decides at least so many examples
+    # "Present" is said of no lower score, even if it were right often enough: of a label that is
+    # ranked well it would be said where "absent" is more likely.
+    least_score: Probability = 0.0
 
     @classmethod
     def read(cls, path: Path) -> FitPolicy:
@@ -76,9 +79,9 @@ def fit_band(scored: Scored, policy: FitPolicy) -> Band:
     Where both would overlap they meet at the present one, and nothing is uncertain.
     """
     above, below = present_from(scored), absent_below(scored)
-    present = _last(above, policy.target_precision, policy.least_decisions)
+    present = _last(above, policy.target_precision, policy.least_decisions, policy.least_score)
     most = 1.0 if present is None else float(above.edges[present])
-    absent = _last(below, policy.target_absent, policy.least_decisions, most)
+    absent = _last(below, policy.target_absent, policy.least_decisions, 0.0, most)
     return Band(
         present=None if present is None else most,
         absent=0.0 if absent is None else float(below.edges[absent]),
@@ -87,10 +90,12 @@ def fit_band(scored: Scored, policy: FitPolicy) -> Band:
     )
 
 
-def _last(decisions: Decisions, target: float, least: int, most: float = 1.0) -> int | None:
+def _last(
+    decisions: Decisions, target: float, least: int, lowest: float, highest: float = 1.0
+) -> int | None:
     """The place of the edge that decides most examples, of those that are good enough."""
     good = (decisions.precision >= target) & (decisions.counts >= least)
-    places = np.flatnonzero(good & (decisions.edges <= most))
+    places = np.flatnonzero(good & (lowest <= decisions.edges) & (decisions.edges <= highest))
     return int(places[-1]) if len(places) else None
 
 

@@ -128,3 +128,14 @@ def test_a_misspelt_policy_is_refused(tmp_path):
 
     with pytest.raises(ValidationError, match="target_precision"):
         FitPolicy.read(file)
+
+
+def test_nothing_is_present_below_the_least_score_however_right_it_would_be():
+    scores = np.linspace(0.01, 0.99, 99)
+    ranked = Scored(scores, scores > 0.2)
+    even = POLICY.model_copy(update={"least_score": 0.5})
+
+    assert fit_band(ranked, POLICY).present < 0.2
+    band = fit_band(ranked, even)
+    assert band.present == pytest.approx(0.5, abs=0.01)
+    assert band.absent <= band.present
