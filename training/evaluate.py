@@ -3,8 +3,9 @@
     python -m training.evaluate models/attributes/1.1.0
     python -m training.evaluate models/mine/1.0.0 --own labels.csv --photos my-photos
 
-Without `--own` the model's own evaluation prints its card's figures from the project's data; with
-it, the figures that `training.compare` compares, each with its 95 % interval, from a team's photos.
+Without `--own` the model's own evaluation prints its card's figures of quality from the project's
+data; with it, the figures that `training.compare` compares, each with its 95 % interval, from a
+team's photos.
 """
 
 from __future__ import annotations

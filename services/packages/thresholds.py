@@ -13,7 +13,7 @@ from services.thresholds import Band, Reached, ThresholdSet
 def show(sets: ServedSets) -> None:
     """Writes every set: what it was fitted to, then a line for each of its bands.
 
-    "At least" is the lower end of the 95 % confidence interval.
+    "At least" is the one-sided lower 95 % confidence bound.
     """
     if not sets.by_id:
         click.echo("no threshold sets: captions need none")
