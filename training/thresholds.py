@@ -5,12 +5,13 @@
 
 Fits a threshold set to a policy on val, or on a team's own examples (`--own`), and writes it as a
 file that a service loads beside the package. A set's values never change under its id, so a set
-fitted anew gets the next `--number`.
+fitted anew gets the next `--number`: unless told, the one after the package's own.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 
 import click
@@ -36,7 +37,11 @@ from training.threshold_fit import DEFAULT_POLICY, FitPolicy
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The set."
 )
-@click.option("--number", default=1, show_default=True, help="Of the set: NAME-v1, NAME-v2, ...")
+@click.option(
+    "--number",
+    type=click.IntRange(min=1),
+    help="Of the set: NAME-v1, NAME-v2, ... [default: the first that the package leaves free]",
+)
 @data_option("faces/ and detection/")
 @click.option(
     "--split",
@@ -52,7 +57,7 @@ def main(
     folder: Path,
     policy: Path,
     output: Path,
-    number: int,
+    number: int | None,
     data: Path,
     split: str,
     own: Path | None,
@@ -72,7 +77,9 @@ def main(
     click.echo(f"wrote {output}")
 
 
-def fitted(package: Package, examples: object, policy: FitPolicy, number: int) -> ThresholdFile:
+def fitted(
+    package: Package, examples: object, policy: FitPolicy, number: int | None = None
+) -> ThresholdFile:
     """A set for all labels of the package.
 
     Raises ValueError if the examples know none of them, and for captions, which have none.
@@ -80,12 +87,18 @@ def fitted(package: Package, examples: object, policy: FitPolicy, number: int) -
     common_labels(examples, package)
     chosen = tested_task(package.manifest.task).thresholds(package, examples, policy)
     return ThresholdFile(
-        id=f"{policy.name}-v{number}",
+        id=f"{policy.name}-v{number or _free(package, policy.name)}",
         model=package.manifest.name,
         version=package.manifest.version,
         policy=chosen.policy,
         labels=chosen.labels,
     )
+
+
+def _free(package: Package, name: str) -> int:
+    """A service refuses a file whose id its package has already."""
+    taken = package.manifest.threshold_sets
+    return next(number for number in count(1) if f"{name}-v{number}" not in taken)
 
 
 if __name__ == "__main__":

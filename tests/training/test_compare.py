@@ -17,6 +17,7 @@ from training.compare import examples
 from training.compare import main as compare_command
 from training.comparison import common_labels, compare
 from training.evaluate import main as evaluate_command
+from training.threshold_fit import DEFAULT_POLICY
 from training.thresholds import main as thresholds_command
 
 CAPTIONS = ROOT / CaptionerSettings.model_fields["model"].default
@@ -150,6 +151,21 @@ def test_thresholds_are_fitted_anew_without_new_weights(packages, photos, tmp_pa
     assert dogs.when_present.precision >= 0.9
     assert dogs.when_present.precision_low < dogs.when_present.precision
     assert "0.9" in ended.output
+
+
+def test_a_set_fitted_anew_takes_no_id_of_the_packages_own(packages, photos, tmp_path):
+    file, policy = tmp_path / "set.json", tmp_path / "policy.json"
+    policy.write_text(DEFAULT_POLICY.read_text().replace("precision-90", "even"))
+
+    ended = run(
+        thresholds_command,
+        packages[1].path,
+        *("--own", photos, "--policy", policy, "--output", file),
+    )
+
+    assert ended.exit_code == 0, ended.output
+    assert "even-v1" in packages[1].manifest.threshold_sets
+    assert ThresholdFile.model_validate_json(file.read_bytes()).id == "even-v2"
 
 
 def test_captions_have_no_thresholds(tmp_path):

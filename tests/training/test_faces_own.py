@@ -146,8 +146,9 @@ def test_thresholds_are_fitted_for_the_labels_that_enough_is_known_of(tmp_path):
     smiles = (light > 130).astype(np.int8)[:, None]
     faces = LabelledFaces("light", "own", images, tuple(map(str, range(60))), ("smiling",), smiles)
 
-    found = fitted(package(tmp_path / "a", "1.0.0", 1), faces, FitPolicy.read(DEFAULT_POLICY), 1)
+    found = fitted(package(tmp_path / "a", "1.0.0", 1), faces, FitPolicy.read(DEFAULT_POLICY))
 
+    assert found.id == "precision-90-v1"
     assert found.band("smiling").when_present.precision >= 0.9
     assert found.band("smiling").when_present.recall == 1
     assert found.band("sunglasses").present is None
