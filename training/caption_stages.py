@@ -124,7 +124,7 @@ def run(
             break
         start = time.process_time()
         learn(progress.epoch)
-        raw = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+        raw = [np.asarray(weight).copy() for weight in model.trainable_weights]
         model.optimizer.finalize_variable_values(model.trainable_weights)
         found = score()
         done = progress.epoch + 1
