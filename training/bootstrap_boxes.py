@@ -1,7 +1,8 @@
 """Average precision of boxes in a form that bootstrap samples of photos can be drawn of cheaply.
 
 Which predictions find a true box does not depend on the other photos, so it is decided once;
-a sample only counts photos differently.
+a sample only counts photos differently. A mean over labels is taken over those that a sample has
+boxes of, so that labels with few boxes skew its interval upwards.
 """
 
 from __future__ import annotations
