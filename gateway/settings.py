@@ -52,8 +52,8 @@ class FeatureSettings(BaseModel):
 Features = Annotated[dict[str, FeatureSettings], NoDecode, FROM_JSON, Field(min_length=1)]
 
 DEFAULT_FEATURES = {
-    "attributes": FeatureSettings(task="classification", model="models/attributes/1.0.0"),
-    "captions": FeatureSettings(task="caption", model="models/captions/1.0.0"),
+    "attributes": FeatureSettings(task="classification", model="models/attributes/1.1.0"),
+    "captions": FeatureSettings(task="caption", model="models/captions/1.1.0"),
     "objects": FeatureSettings(task="detection", model="models/objects/1.1.0"),
 }
 

@@ -1,6 +1,6 @@
 """Is the new package better? Two packages of one task on the same examples.
 
-    python -m training.compare models/attributes/1.0.0 models/attributes/1.1.0
+    python -m training.compare models/attributes/1.1.0 models/attributes/1.2.0
     python -m training.compare models/objects/1.1.0 models/mine/1.0.0 --own my-photos
     python -m training.compare OLD NEW --own labels.csv --photos my-photos --notes NEW/notes.md
 

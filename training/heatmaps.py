@@ -1,6 +1,6 @@
 """Compares ways to explain a face's label, on faces of val that have landmarks.
 
-    python -m training.heatmaps models/attributes/1.0.0 --faces 100
+    python -m training.heatmaps models/attributes/1.1.0 --faces 100
 
 Writes a table for docs: where the maps lie, deletion and insertion, and CPU time. Needs `onnx`.
 """

@@ -1,6 +1,6 @@
 """Reviews the smiling labels: sheets for a reviewer who knows nothing, then the reviewed labels.
 
-    python -m training.review_scores package models/attributes/1.0.0 scores.csv --split test
+    python -m training.review_scores package models/attributes/1.1.0 scores.csv --split test
     python -m training.review sheets --scores scores.csv --split test --round test-1 --random 200
         ... the reviewer writes build/review/test-1/judgements.csv: index,judgement ...
     python -m training.review again --split test --rounds test-1 --round test-again

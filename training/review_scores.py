@@ -1,6 +1,6 @@
 """Tables of scores that say which faces a network disagrees about.
 
-    python -m training.review_scores package models/attributes/1.0.0 scores.csv --split test
+    python -m training.review_scores package models/attributes/1.1.0 scores.csv --split test
     python -m training.review_scores doubts doubts.csv --split train
 
 A table has the columns `file` and one per network: its calibrated probability of a smile. Of doubts

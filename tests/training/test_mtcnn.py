@@ -13,7 +13,7 @@ from PIL import Image
 from services.runtimes import open_network
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "models" / "attributes" / "1.0.0"
+PACKAGE = ROOT / "models" / "attributes" / "1.1.0"
 REFERENCE = json.loads(Path(__file__).with_name("mtcnn_reference.json").read_text())
 
 

@@ -15,7 +15,7 @@ from training.native import hosted  # noqa: E402
 from training.native_faces import face_network  # noqa: E402
 
 MODELS = Path(__file__).parents[2] / "models"
-ATTRIBUTES = MODELS / "attributes" / "1.0.0"
+ATTRIBUTES = MODELS / "attributes" / "1.1.0"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from services.selftest import check
 from services.thresholds import Band
 
 ROOT = Path(__file__).parents[3]
-BASE = ROOT / "models" / "attributes" / "1.0.0"
+BASE = ROOT / "models" / "attributes" / "1.1.0"
 
 
 def write_network(path, shape=("faces", 64, 64, 3), labels=2, sigmoid=False):

@@ -28,7 +28,7 @@ needs_data = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def classifier():
-    model = load(open_package(ROOT / "models" / "attributes" / "1.0.0"))
+    model = load(open_package(ROOT / "models" / "attributes" / "1.1.0"))
     yield model
     model.close()
 

@@ -16,7 +16,7 @@ from services.packages import InvalidPackage, open_package
 from services.selftest import check
 
 ROOT = Path(__file__).parents[3]
-PACKAGE = ROOT / "models" / "attributes" / "1.0.0"
+PACKAGE = ROOT / "models" / "attributes" / "1.1.0"
 
 
 @pytest.fixture(scope="module")
