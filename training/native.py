@@ -1,6 +1,6 @@
 """A Keras model's package as it was before its export: the same weights, hosted by TensorFlow.
 
-    python -m training.native models/captions/1.0.0 FOLDER
+    python -m training.native models/captions/1.1.0 FOLDER
 
 Rebuilds the Keras networks of a classification or caption package from its ONNX files, and writes a
 package for the tensorflow runtime.

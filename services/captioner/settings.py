@@ -9,5 +9,5 @@ class CaptionerSettings(ModelSettings):
     """The hosted model and how much of it is asked at once."""
 
     model: str = Field(
-        "models/captions/1.0.0", description="The model package: a folder or file://."
+        "models/captions/1.1.0", description="The model package: a folder or file://."
     )

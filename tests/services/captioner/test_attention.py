@@ -13,7 +13,7 @@ from services.model import Method, ModelError
 from services.packages import open_package
 
 ROOT = Path(__file__).parents[3]
-PACKAGE = ROOT / "models" / "captions" / "1.0.0"
+PACKAGE = ROOT / "models" / "captions" / "1.1.0"
 
 
 @pytest.fixture(scope="module")

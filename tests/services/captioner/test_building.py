@@ -11,7 +11,7 @@ from services.packages.command import commands
 from services.selftest import check
 
 ROOT = Path(__file__).parents[3]
-BASE = ROOT / "models" / "captions" / "1.0.0"
+BASE = ROOT / "models" / "captions" / "1.1.0"
 
 
 def run(tmp_path, *options):

@@ -18,7 +18,7 @@ from services.packages import InvalidPackage, open_package
 from services.selftest import check
 
 ROOT = Path(__file__).parents[3]
-PACKAGE = ROOT / "models" / "captions" / "1.0.0"
+PACKAGE = ROOT / "models" / "captions" / "1.1.0"
 PEOPLE = {"man", "woman", "boy", "girl", "person", "people", "child", "men", "women"}
 
 
