@@ -20,7 +20,9 @@ def make(folder: Path, addresses: Sequence[str]) -> None:
     alternatives = [f"DNS:{name}" for name in names] + [f"IP:{ip}" for ip in addresses]
     _sign(folder, "serving", "/CN=serving", f"subjectAltName={','.join(alternatives)}")
     curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-    _openssl("genpkey", *curve, "-out", str(folder / "accounts.key"))
+    accounts = str(folder / "accounts.key")
+    _openssl("genpkey", *curve, "-out", accounts)
+    _openssl("pkey", "-in", accounts, "-pubout", "-out", str(folder / "accounts.pub"))
 
 
 def _sign(folder: Path, name: str, subject: str, *extensions: str) -> None:

@@ -27,13 +27,15 @@ class Failed(Exception):
 def up(place: Place) -> None:
     """Starts it and waits until it takes pods; one that runs already stays as it is."""
     living = Living.read(place)
-    if living is None:
-        remains.remove(place)  # of one that was killed
+    complete = place.folder / "complete"
+    if living is None or not complete.exists():
+        down(place)  # what is left of one that was killed, or did not come up
         living = _start(place)
         images.load_own(place, living)
     ready = (sys.executable, "-m", "local.cluster.ready", place.name)
     if subprocess.run(living.within(*ready), cwd=ROOT, check=False).returncode != 0:
-        raise Failed("the cluster did not come up")
+        raise Failed("the cluster did not come up; make cluster-down ends what there is of it")
+    complete.touch()
 
 
 def down(place: Place) -> None:

@@ -74,7 +74,7 @@ def _api_server(keys: Path) -> Part:
         # Else `exec` and `logs` would ask DNS for the node.
         "--kubelet-preferred-address-types=InternalIP",
         "--service-account-issuer=https://kubernetes.default.svc",
-        f"--service-account-key-file={keys}/accounts.key",
+        f"--service-account-key-file={keys}/accounts.pub",
         f"--service-account-signing-key-file={keys}/accounts.key",
         "--authorization-mode=Node,RBAC",
         f"--requestheader-client-ca-file={keys}/ca.crt",
