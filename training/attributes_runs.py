@@ -21,11 +21,14 @@ def training_rows(work: Path) -> str:
     own = _minutes(history)
     folds = sum(_minutes(_history(path)) for path in sorted(work.glob("fold-*")))
     hours = (own + folds) / 60
+    best = min(history, key=lambda one: one["loss"])["epoch"] if history else 0
     return (
         table(("epoch", *_SHOWN, "CPU minutes"), rows)
-        + f"\n\nAll epochs took {own / 60:.1f} CPU hours, the two networks of half the faces "
-        f"{folds / 60:.1f} more. At {_WATTS} W for a busy core (assumed, not measured) that is "
-        f"{hours * _WATTS / 1000:.2f} kWh."
+        + f"\n\nEpoch {best} of {len(history)} is the package"
+        + (": stopping early gained nothing. " if best == len(history) else ". ")
+        + f"All took {own / 60:.1f} CPU hours, the two networks of half the faces "
+        f"{folds / 60:.1f} more; what the weights to start from took is not in it. At {_WATTS} W "
+        f"for a busy core (assumed, not measured) that is {hours * _WATTS / 1000:.2f} kWh."
     )
 
 
