@@ -44,11 +44,6 @@ class OnPhotos:
     false_faces: int  # over all of those
 
 
-def measure_crops(classifier: Classifier, faces: Faces) -> dict[str, Quality]:
-    """Quality by label on faces framed as they come, each label over the faces it is known of."""
-    return qualities(classifier, crop_scores(classifier, faces), faces.labels)
-
-
 def crop_scores(
     classifier: Classifier, faces: Faces, change: Change | None = None
 ) -> NDArray[np.float64]:
