@@ -32,6 +32,7 @@ from training.yolo import from_onnx, to_onnx, with_labels
 
 _DECAY: Final = 5e-4
 _LAST_RATE: Final = 0.05  # of the first one, at the end
+_KNOWN_RATE: Final = 0.1  # of the full one
 _LONGEST_STEP: Final = 10.0  # norm of a gradient
 _LIGHT: Final = 0.3  # a photo is made lighter or darker by up to so much
 
@@ -64,12 +65,12 @@ def train(
     network.args = get_cfg()  # how the parts of the loss are weighted
     network.train().requires_grad_(requires_grad=True)
     network.model[-1].dfl.requires_grad_(requires_grad=False)  # it only counts
-    optimizer = torch.optim.AdamW(network.parameters(), plan.rate, weight_decay=_DECAY)
+    optimizer = torch.optim.AdamW(_parts(network, plan.rate), weight_decay=_DECAY)
     plan.work.mkdir(parents=True, exist_ok=True)
     best, first = _resumed(plan.work, network, optimizer)
     for epoch in range(first, plan.epochs):
         for group in optimizer.param_groups:
-            group["lr"] = plan.rate * _slowed(epoch / plan.epochs)
+            group["full"] = group["rate"] * _slowed(epoch / plan.epochs)
         loss = _epoch(network, optimizer, learned, package.manifest.max_side, plan, epoch)
         quality = _quality(network, package, held, plan)
         say(f"epoch {epoch + 1}: loss {loss:.3f}, AP {quality:.3f} on the held photos")
@@ -80,6 +81,14 @@ def train(
         torch.save({**state, "epoch": epoch + 1, "best": best}, plan.work / "writing.pt")
         (plan.work / "writing.pt").replace(plan.work / "last.pt")
     return plan.work / "best.onnx"
+
+
+def _parts(network: Any, rate: float) -> list[dict[str, Any]]:
+    """What tells labels apart learns at the full rate, what it already knows at a part of it."""
+    last = [weight for branch in network.model[-1].cv3 for weight in branch[-1].parameters()]
+    new = {id(weight) for weight in last}
+    known = [weight for weight in network.parameters() if id(weight) not in new]
+    return [{"params": last, "rate": rate}, {"params": known, "rate": rate * _KNOWN_RATE}]
 
 
 def _resumed(work: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[float, int]:
@@ -108,6 +117,10 @@ def _epoch(
     for start in tqdm(range(0, len(order), plan.batch), disable=None, leave=False):
         chosen = [photos[place] for place in order[start : start + plan.batch]]
         loss, _ = network.loss(_batch(chosen, side, random))
+        # Adam's first steps are as long as any, whatever the gradients: they begin short.
+        warm = min(1.0, (start + plan.batch) / len(photos)) if epoch == 0 else 1.0
+        for group in optimizer.param_groups:
+            group["lr"] = group["full"] * warm
         optimizer.zero_grad()
         loss.sum().backward()
         nn.utils.clip_grad_norm_(network.parameters(), _LONGEST_STEP)
