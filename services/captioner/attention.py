@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from services.captioner.model import Captions
 
 ATTENTION: Final = "attention"  # output of the decoder, (photos, beams, places)
+_MOST: Final = 32  # rows or columns of a map
 _PHOTO: Final = Box(0.0, 0.0, 1.0, 1.0)
 
 Memory = Mapping[str, NDArray[np.float32]]
@@ -61,6 +62,8 @@ class Dictation:
         for word in words:
             last = np.array([[said]], np.int64)
             answer = self._decoder.run({"words": last, **memory, **state})
+            if not np.isfinite(answer[ATTENTION]).all():
+                raise ModelError(f"the decoder's attention for {word!r} is not finite")
             yield Heatmap(_PHOTO, answer[ATTENTION].reshape(self._grid), word=word)
             state = {name: answer[f"next_{name}"] for name in state}
             said = self._numbers[word]
@@ -79,6 +82,11 @@ class Dictation:
 
 
 def grid(places: int, width: int, height: int) -> tuple[int, int] | None:
-    """Rows and columns of so many places over a photo squashed to a size; None if none fit."""
+    """Rows and columns of so many places over a photo squashed to a size; None if none fit.
+
+    Nor do more than _MOST rows or columns: an answer would grow beyond what the contract says.
+    """
     rows = round((places * height / width) ** 0.5)
-    return (rows, places // rows) if rows and places % rows == 0 else None
+    if not rows or places % rows or max(rows, places // rows) > _MOST:
+        return None
+    return rows, places // rows

@@ -23,6 +23,8 @@ ENCODER: Final = "encoder"  # photos to what a decoder looks at, and its first s
 DECODER: Final = "decoder"  # one word further
 VOCABULARY: Final = "vocabulary"  # one word per line; a word's number is its line
 
+_MOST_EXPONENT: Final = 700.0  # of e: larger ones are no number; the confidence is 0 by then
+
 MEMORY: Final = ("values", "keys")  # outputs of the encoder, inputs of every step
 STATE: Final = ("hidden", "cell")  # likewise; what a step returns is named next_hidden, next_cell
 
@@ -131,7 +133,8 @@ class Captioner:
         if self._calibration is None:
             return None
         mean = sentence.log_probability / sentence.tokens
-        return 1 / (1 + exp(-mean * self._calibration.scale - self._calibration.offset))
+        odds = mean * self._calibration.scale + self._calibration.offset
+        return 1 / (1 + exp(min(-odds, _MOST_EXPONENT)))
 
 
 class _Pen:

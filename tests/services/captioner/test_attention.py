@@ -120,9 +120,33 @@ def test_a_decoder_that_does_not_tell_where_it_looked_explains_nothing(captioner
     assert silent.explainer is None
 
 
+class Blinded(Listening):
+    """A decoder that looked nowhere."""
+
+    def run(self, inputs):
+        said = self.network.run(inputs)
+        return said | {ATTENTION: np.full_like(said[ATTENTION], np.nan)}
+
+
+def test_attention_that_is_no_number_explains_nothing(captioner):
+    package = captioner.package
+    blinded = Captioner(package, package.network("encoder"), Blinded(package.network("decoder")))
+    blinded.learn_to_explain()
+
+    with pytest.raises(ModelError, match="not finite"):
+        maps(blinded, photo("cat.jpg"), saying("A cat."))
+
+
 @pytest.mark.parametrize(
     ("places", "width", "height", "found"),
-    [(49, 224, 224, (7, 7)), (35, 160, 224, (7, 5)), (50, 224, 224, None), (1, 8, 8, (1, 1))],
+    [
+        (49, 224, 224, (7, 7)),
+        (35, 160, 224, (7, 5)),
+        (50, 224, 224, None),
+        (1, 8, 8, (1, 1)),
+        (32 * 32, 224, 224, (32, 32)),
+        (33 * 33, 224, 224, None),  # more than an answer may hold
+    ],
 )
 def test_places_divide_the_photo_in_the_shape_it_is_squashed_to(places, width, height, found):
     assert grid(places, width, height) == found
