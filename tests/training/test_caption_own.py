@@ -19,6 +19,9 @@ from services.selftest import check  # noqa: E402
 from training.caption_corpus import LEAST  # noqa: E402
 from training.captions import main  # noqa: E402
 
+# Keras's own way of writing weights to a file.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 ROOT = Path(__file__).parents[2]
 *_, BASE = sorted((ROOT / "models" / "captions").iterdir())
 NAMES = ("astronaut", "camera", "cat", "coffee", "hopper", "rocket", "two_people")
