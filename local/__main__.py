@@ -60,7 +60,8 @@ async def _run(stack: Stack, options: Options, folder: Path, begun: float) -> No
 
     ports = await stack.ready()
     server = f"{LOOPBACK}:{ports.grpc}"
-    print(f"ready on {server} (gRPC) and {LOOPBACK}:{ports.health} (health)\n", flush=True)
+    pages = f"{LOOPBACK}:{ports.health} (health), http://{LOOPBACK}:{ports.metrics}/metrics"
+    print(f"ready on {server} (gRPC), {pages}\n", flush=True)
     await stack.within(show_answer(server, options.photo))
     print(f"Answered {time.monotonic() - begun:.1f} s after the start.\n")
     print(commands(server, options.photo))

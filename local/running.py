@@ -28,6 +28,7 @@ class Ports:
 
     grpc: int
     health: int
+    metrics: int
 
 
 class Running:
