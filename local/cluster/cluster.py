@@ -76,14 +76,16 @@ def _start(place: Place) -> Living:
             start_new_session=True,  # stays when this process ends
         )
     limit = time.monotonic() + _START_SECONDS
-    while not place.socket.exists() or not (place.folder / "living.json").exists():
+    while (living := Living.read(place)) is None or not _takes_images(living):
         if first.poll() is not None or time.monotonic() > limit:
-            raise Failed(f"the cluster did not start:\n{log.read_text()[-2000:]}")
+            raise Failed(f"the cluster did not start, see {place.logs}:\n{log.read_text()[-2000:]}")
         time.sleep(_LOOK_EVERY_SECONDS)
-    living = Living.read(place)
-    if living is None:
-        raise Failed(f"the cluster ended at once:\n{log.read_text()[-2000:]}")
     return living
+
+
+def _takes_images(living: Living) -> bool:
+    # As its first process sees it: /run is the cluster's own.
+    return Path(f"/proc/{living.pid}/root{config.CONTAINERD_SOCKET}").is_socket()
 
 
 def _end(living: Living) -> None:
