@@ -176,6 +176,12 @@ def _fields(version: str, command: str, side: int) -> dict[str, Any]:
         "labels": [{"id": label, "name": label.capitalize()} for label in LABELS],
         **_sets("even", {"labels": _EVEN}),
         "parameters": {"min_face": 40.0, "factor": 0.709, "thresholds": [0.6, 0.7, 0.8]},
+        "limits": [
+            "faces smaller than 40 pixels in a photo of 640: found less and less often",
+            "a smile is what can be seen of the mouth and eyes, not what somebody feels",
+            "profiles and covered faces are missed more often; tinted sunglasses are chance",
+            "how well it does was not measured by age, skin or sex",
+        ],
         "license": {
             "id": "LicenseRef-non-commercial-research",
             "text": "Attributes network: trained on MTFL, CelebA, SMILEsmileD and muxspace faces, "

@@ -14,7 +14,7 @@ def crop_rows(measured: Measured) -> str:
     return table(
         (
             *("split", "label", "faces", "positive", "accuracy", "AUC", "AP"),
-            *("recall at precision 0.9", "ECE", "Brier skill"),
+            *("recall at precision 0.9", "ECE", "by chance", "Brier skill"),
         ),
         (
             (
@@ -27,6 +27,7 @@ def crop_rows(measured: Measured) -> str:
                 q.average_precision.text(),
                 q.recall_at_precision.text(2),
                 q.calibration_error.text(),
+                f"{q.error_by_chance:.3f}",
                 q.brier_skill.text(2),
             )
             for split, by_label in measured.crops.items()
@@ -44,7 +45,8 @@ def review_text(measured: Measured) -> str:
             f"Of {split}'s faces {found.faces} were looked at: {found.to_neutral} labelled as "
             f"smiling do not, {found.to_smiling} labelled otherwise do, {found.unclear} cannot be "
             f"told. So whoever saw every smile rightly would reach an accuracy of "
-            f"{1 - found.wrong:.3f} by the labels as they came (of the {told} that can be told)."
+            f"{1 - found.wrong:.3f} by the labels as they came (of the {told} that can be told) "
+            f"and an AUC of {found.auc:.3f} (of all, the untold in the middle)."
         )
     return "\n".join(lines)
 

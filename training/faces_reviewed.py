@@ -48,6 +48,7 @@ class Tally:
     to_neutral: int  # labelled smiling
     to_smiling: int  # labelled otherwise
     unclear: int
+    auc: float  # by the labels, of a score that is what was seen, unclear in the middle
 
     @property
     def wrong(self) -> float:
@@ -69,6 +70,7 @@ def tally(reviews: Collection[Review], labels: Mapping[str, bool]) -> Tally:
         to_neutral=sum(smiles is False and label for smiles, label in told),
         to_smiling=sum(smiles is True and not label for smiles, label in told),
         unclear=sum(smiles is None for smiles, _ in told),
+        auc=_auc(told),
     )
 
 
@@ -111,6 +113,16 @@ def wilson(count: int, of: int) -> tuple[float, float]:
     middle = (share + weight / 2) / (1 + weight)
     reach = _DEVIATE * np.sqrt(share * (1 - share) / of + weight / of / 4) / (1 + weight)
     return float(max(0.0, middle - reach)), float(min(1.0, middle + reach))
+
+
+def _auc(told: Sequence[tuple[bool | None, bool]]) -> float:
+    """How often a face labelled smiling is seen to smile more than another; half for equals."""
+    seen = {True: 1.0, None: 0.5, False: 0.0}
+    smiling = np.array([seen[smiles] for smiles, label in told if label])
+    other = np.array([seen[smiles] for smiles, label in told if not label])
+    if not len(smiling) or not len(other):
+        return 0.5
+    return float((np.sign(smiling[:, None] - other) / 2 + 0.5).mean())
 
 
 def _path(split: str, folder: Path) -> Path:

@@ -7,7 +7,7 @@ import numpy as np
 
 from services.thresholds import Band
 from training.bootstrap import Estimate, Floats, estimates
-from training.calibration import brier_skill, calibration_error
+from training.calibration import brier_skill, calibration_error, error_by_chance
 from training.precision import Scored
 from training.ranking import Ranking, Truth
 
@@ -25,6 +25,7 @@ class Quality:
     average_precision: Estimate
     recall_at_precision: Estimate  # at the best threshold with the least precision wanted
     calibration_error: Estimate  # expected, over bins of equally many scores above 0.05
+    error_by_chance: float  # what perfect scores of that number would show on average
     brier_skill: Estimate
     present: tuple[float, float]  # precision and recall of what is decided to be present
     absent: tuple[float, float]  # likewise
@@ -62,6 +63,7 @@ def quality(scores: Floats, truth: Truth, band: Band) -> Quality:
         average_precision=average_precision,
         recall_at_precision=recall,
         calibration_error=error,
+        error_by_chance=error_by_chance(scores),
         brier_skill=skill,
         present=_precision_and_recall(present, truth),
         absent=_precision_and_recall(absent, ~truth),

@@ -222,6 +222,7 @@ def test_reviewed_faces_are_counted_against_their_labels():
     assert (counted.faces, counted.agreed, counted.unclear) == (5, 1, 2)
     assert (counted.to_neutral, counted.to_smiling) == (1, 1)
     assert counted.wrong == pytest.approx(2 / 3)
+    assert counted.auc == pytest.approx(0.5 / 4)  # of a, b, c and e, each against d
 
 
 def test_the_summary_tells_the_noise_of_random_faces_and_how_steady_the_reviewer_is():
