@@ -14,13 +14,15 @@ _NAMED: Final = {"name": "coredns", "namespace": _NAMESPACE}
 
 # Nothing is forwarded: there is nobody to ask, and waiting for an answer would hide that.
 _COREFILE: Final = f"""\
-.:53 {{
+{network.DOMAIN}:53 in-addr.arpa:53 {{
     errors
     health
     ready
     kubernetes {network.DOMAIN} in-addr.arpa {{
         ttl 1
     }}
+}}
+.:53 {{
     template ANY ANY . {{
         rcode NXDOMAIN
     }}

@@ -25,10 +25,12 @@ def before() -> Machine:
 @pytest.fixture(scope="module")
 def cluster(before: Machine) -> Iterator[Cluster]:
     cluster = Cluster(NAME)
-    cluster.do("up")
-    cluster.kubectl("create", "--filename=-", content=namespace("strict"))
-    yield cluster
-    cluster.do("down")
+    try:
+        cluster.do("up")
+        cluster.kubectl("create", "--filename=-", content=namespace("strict"))
+        yield cluster
+    finally:
+        cluster.do("down")
 
 
 def phase(cluster: Cluster, name: str) -> str:

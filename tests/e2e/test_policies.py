@@ -14,7 +14,15 @@ NAMESPACE = "policies"
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     cluster = Cluster("policies")
-    cluster.do("up")
+    try:
+        cluster.do("up")
+        _put_pods_on(cluster)
+        yield cluster
+    finally:
+        cluster.do("down")
+
+
+def _put_pods_on(cluster: Cluster) -> None:
     cluster.kubectl("create", "namespace", NAMESPACE)
     for name in ("server", "friend", "stranger"):
         create(cluster, pod(name, image=PROBE, args=["serve", ":8080"], labels={"app": name}))
@@ -24,8 +32,6 @@ def cluster() -> Iterator[Cluster]:
     create(cluster, service)
     cluster.kubectl("wait", "pods", "--all", "-n", NAMESPACE, "--for=condition=Ready")
     until(lambda: reaches(cluster, "friend", "server:80"))
-    yield cluster
-    cluster.do("down")
 
 
 @pytest.fixture(autouse=True)
