@@ -103,6 +103,7 @@ def _controllers(place: Place, keys: Path) -> Part:
         f"--cluster-signing-cert-file={keys}/ca.crt",
         f"--cluster-signing-key-file={keys}/ca.key",
         "--use-service-account-credentials=true",
+        f"--flex-volume-plugin-dir={config.KUBELET_FOLDER}/plugins/exec",
         "--horizontal-pod-autoscaler-sync-period=5s",  # 15 s by default: tests would only wait
         "--leader-elect=false",
     )
