@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from training.card_parts import WATTS
 from training.tables import table
 
 HISTORY: Final = "history.json"
-_WATTS: Final = 15  # of a busy core, assumed
 _SHOWN: Final = {"smiling AUC": 4, "sunglasses AP": 3, "eyeglasses AUC": 4, "loss": 4}
 
 
@@ -27,8 +27,8 @@ def training_rows(work: Path) -> str:
         + f"\n\nEpoch {best} of {len(history)} is the package"
         + (": stopping early gained nothing. " if best == len(history) else ". ")
         + f"All took {own / 60:.1f} CPU hours, the two networks of half the faces "
-        f"{folds / 60:.1f} more; what the weights to start from took is not in it. At {_WATTS} W "
-        f"for a busy core (assumed, not measured) that is {hours * _WATTS / 1000:.2f} kWh."
+        f"{folds / 60:.1f} more; what the weights to start from took is not in it. At {WATTS} W "
+        f"for a busy core (assumed, not measured) that is {hours * WATTS / 1000:.2f} kWh."
     )
 
 
