@@ -18,6 +18,10 @@ REQUEST_ID_KEY: Final = "trilens-request-id"
 STABLE: Final = "stable"
 MAX_ID_CHARACTERS: Final = 128
 
+# A caller's clock starts before its call has arrived: its giving up may come this much before the
+# deadline as it is known here, seconds.
+_TRANSIT_SECONDS: Final = 0.1
+
 
 class Priority(IntEnum):
     """Who goes first when work waits: the lower value."""
@@ -45,6 +49,10 @@ class Deadline:
     def passed(self) -> bool:
         """Whether it has passed."""
         return time.monotonic() >= self.at
+
+    def ran_out(self) -> bool:
+        """Whether a call that is cancelled now is so for want of time, not by its caller's will."""
+        return self.left() <= _TRANSIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def _begin(method: str, call: Call) -> Span:
 
 def _why_cancelled(call: Call) -> grpc.StatusCode:
     """gRPC cancels a call's handler when its caller gives up, and when the caller's time is up."""
-    if call.deadline.passed():
+    if call.deadline.ran_out():
         return grpc.StatusCode.DEADLINE_EXCEEDED
     return grpc.StatusCode.CANCELLED
 

@@ -102,7 +102,7 @@ async def _ask(ask: Ask, call: Call, began: float) -> Outcome:
                 outcome = _name(end.state)
                 fail(own, end.status.message)
         except asyncio.CancelledError:
-            outcome = "timed_out" if call.deadline.passed() else "cancelled"
+            outcome = "timed_out" if call.deadline.ran_out() else "cancelled"
             raise
         finally:
             seconds = time.monotonic() - began

@@ -53,7 +53,7 @@ class Meters:
             raise
         except asyncio.CancelledError:
             # gRPC cancels a call whose time is up, perhaps before the line notices.
-            outcome = "late" if call.deadline.passed() else "cancelled"
+            outcome = "late" if call.deadline.ran_out() else "cancelled"
             raise
         finally:
             self._in_flight.dec()

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from chassis.call import Call, Priority, current_call
+from chassis.call import Call, Deadline, Priority, current_call
 from chassis.errors import NotReady
 from chassis.interceptors import Door
 from tests.harness import LOOPBACK
@@ -167,3 +167,10 @@ async def test_the_log_tells_a_caller_who_left_from_one_whose_time_was_up(
             await asyncio.wait([asyncio.ensure_future(call.code())])
 
     assert f"{METHOD} {code}" in caplog.text
+
+
+@pytest.mark.parametrize(("left", "ran_out"), [(0, True), (0.05, True), (1, False)])
+def test_a_call_given_up_just_before_its_deadline_ran_out_of_time(
+    left: float, *, ran_out: bool
+) -> None:
+    assert Deadline.after(left).ran_out() is ran_out
