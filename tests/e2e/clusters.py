@@ -1,16 +1,21 @@
-"""A cluster as tests use it: its commands, kubectl, and waiting."""
+"""A cluster as tests use it: its commands, kubectl, helm, and waiting."""
 
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from local.cluster.oci import PAUSE
 
 Json = dict[str, Any]
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -19,24 +24,67 @@ class Cluster:
 
     name: str
 
+    # Whether its parts can be stopped, its GPUs taken away and images put on its node.
+    own = True
+
     def do(self, *words: str, content: Json | None = None, fails: bool = False) -> str:
         """What `python -m local.cluster ...` printed."""
-        done = subprocess.run(
-            (sys.executable, "-m", "local.cluster", "--name", self.name, *words),
-            input=json.dumps(content) if content else None,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode != 0) == fails, f"{words}: {done.stdout}{done.stderr}"
-        return done.stderr if fails else done.stdout
+        return printed(*self._command(*words), content=content, fails=fails)
+
+    def run(self, *words: str, content: Json | None = None, fails: bool = False) -> str:
+        """What a command printed that reaches the cluster's pods and Services."""
+        return printed(*self._within(*words), content=content, fails=fails)
+
+    @contextmanager
+    def spawn(self, *words: str) -> "Iterator[subprocess.Popen[bytes]]":
+        """Such a command that goes on beside the test, killed if it has not ended by itself."""
+        with subprocess.Popen(self._within(*words), cwd=_ROOT, env=environment()) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def kubectl(self, *words: str, content: Json | None = None, fails: bool = False) -> str:
-        return self.do("run", "kubectl", *words, content=content, fails=fails)
+        return self.run("kubectl", *words, content=content, fails=fails)
+
+    def helm(self, *words: str, fails: bool = False) -> str:
+        return self.run("helm", *words, fails=fails)
 
     def get(self, *words: str) -> Json:
         found: Json = json.loads(self.kubectl("get", *words, "-o", "json"))
         return found
+
+    @contextmanager
+    def door(self, namespace: str, service: str, port: int = 50051) -> Iterator[str]:
+        """Where a Service answers, for commands that are run here."""
+        address = self.get("service", service, "-n", namespace)["spec"]["clusterIP"]
+        yield f"{address}:{port}"
+
+    def _command(self, *words: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", "local.cluster", "--name", self.name, *words)
+
+    def _within(self, *words: str) -> tuple[str, ...]:
+        return self._command("run", *words)
+
+
+def environment() -> dict[str, str]:
+    """What commands of ours need to find the project."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(_ROOT), str(_ROOT / "client")))}
+
+
+def printed(*command: str, content: Json | None = None, fails: bool = False) -> str:
+    """What a command wrote: to its output, or why it failed where that is expected."""
+    done = subprocess.run(
+        command,
+        cwd=_ROOT,
+        env=environment(),
+        input=json.dumps(content) if content else None,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode != 0) == fails, f"{command}: {done.stdout}{done.stderr}"
+    return done.stderr if fails else done.stdout
 
 
 def until(there: Callable[[], bool], seconds: float = 60) -> None:

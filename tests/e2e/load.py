@@ -1,0 +1,163 @@
+"""Open-loop load: calls at a constant rate, whatever became of those before; every outcome is kept.
+
+`python -m tests.e2e.load TARGET FILE --rate 100` writes one line of JSON per call to FILE as it
+ends, until it is told to stop (SIGTERM), `--seconds` are over or `--calls` were sent. It waits for
+calls under way.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+import grpc
+
+from trilens.channel import options as published_options
+from trilens.v1 import analysis_pb2 as pb
+from trilens.v1 import image_pb2
+
+_METHOD: Final = "/trilens.v1.ImageAnalysisService/AnalyzeImage"
+_SIDE: Final = 32
+# Long: what is counted is whether calls fail, and the machine may be busy with other things.
+_DEADLINE_SECONDS: Final = 20.0
+_TURN_SECONDS: Final = 0.005
+# What a client without any policy has: gRPC itself sends again only what no server has seen.
+_PLAIN: Final = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
+
+
+class Sender:
+    """Sends calls over channels in turn, and writes down how each one ended."""
+
+    def __init__(
+        self, channels: Sequence[grpc.aio.Channel], options: argparse.Namespace, file: IO[str]
+    ) -> None:
+        self._ask: list[Any] = [
+            channel.unary_unary(_METHOD, response_deserializer=pb.AnalyzeImageResponse.FromString)
+            for channel in channels
+        ]
+        self._messages = [
+            _message(options.features, f"caller-{number}") for number in range(options.callers)
+        ]
+        self._metadata = (("trilens-lane", options.lane),) if options.lane else None
+        self._file = file
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def send(self, number: int) -> None:
+        """Begins the call of that number."""
+        task = asyncio.create_task(self._call(number))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def finish(self) -> None:
+        """Waits for the calls that were begun."""
+        await asyncio.gather(*self._under_way)
+
+    async def _call(self, number: int) -> None:
+        caller = number % len(self._messages)
+        ask = self._ask[number % len(self._ask)]
+        began, clock = time.time(), time.perf_counter()
+        try:
+            answer = await ask(
+                self._messages[caller], timeout=_DEADLINE_SECONDS, metadata=self._metadata
+            )
+            outcome = _outcome(answer)
+        except grpc.aio.AioRpcError as error:
+            outcome = {"code": error.code().name, "why": (error.details() or "")[:300]}
+        line = {"at": began, "took": time.perf_counter() - clock, "caller": caller, **outcome}
+        self._file.write(json.dumps(line) + "\n")
+
+
+def _outcome(answer: pb.AnalyzeImageResponse) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "code": "OK",
+        "lane": answer.lane,
+        "versions": {
+            name: outcome.model.version
+            for name, outcome in sorted(answer.outcomes.items())
+            if outcome.state == pb.STATE_OK
+        },
+    }
+    why = [
+        f"{name}: {pb.State.Name(outcome.state)}: {outcome.status.message}"
+        for name, outcome in sorted(answer.outcomes.items())
+        if outcome.state != pb.STATE_OK
+    ]
+    return said | ({"partial": "; ".join(why)} if why else {})
+
+
+def _message(features: Sequence[str], affinity_key: str) -> bytes:
+    pixels = bytes(range(256)) * (_SIDE * _SIDE * 3 // 256)
+    request = pb.AnalyzeImageRequest(
+        image=image_pb2.Image(pixels=image_pb2.PixelBuffer(width=_SIDE, height=_SIDE, rgb=pixels)),
+        features=[pb.FeatureRequest(feature=name) for name in features],
+        affinity_key=affinity_key,
+    )
+    return request.SerializeToString()
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Sends until told to stop."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    channels = [_channel(options, number) for number in range(options.channels)]
+    # Line by line, so that what has happened so far can be read at any time.
+    with options.file.open("w", buffering=1) as file:
+        sender = Sender(channels, options, file)
+        for number in _due(options):
+            if number is None:
+                await asyncio.sleep(_TURN_SECONDS)
+            else:
+                sender.send(number)
+            if stopped.is_set():
+                break
+        await sender.finish()
+    for channel in channels:
+        await channel.close()
+
+
+def _due(options: argparse.Namespace) -> Iterator[int | None]:
+    """The number of each call once its time has come; None while there is nothing to do."""
+    began = time.perf_counter()
+    number = 0
+    while not options.calls or number < options.calls:
+        passed = time.perf_counter() - began
+        if options.seconds and passed > options.seconds:
+            return
+        if number < passed * options.rate:
+            yield number
+            number += 1
+        else:
+            yield None
+
+
+def _channel(options: argparse.Namespace, number: int) -> grpc.aio.Channel:
+    settings = dict(published_options())
+    if not options.retries:
+        settings["grpc.service_config"] = _PLAIN
+    settings["grpc.use_local_subchannel_pool"] = 1  # else equal channels share connections
+    return grpc.aio.insecure_channel(options.target, options=tuple(settings.items()))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.load", description=__doc__)
+    parser.add_argument("target", help="the gateway, as gRPC names it")
+    parser.add_argument("file", type=Path, help="gets a line of JSON per call")
+    parser.add_argument("--rate", type=float, default=100.0, help="calls per second")
+    parser.add_argument("--seconds", type=float, default=0.0, help="0: until told to stop")
+    parser.add_argument("--calls", type=int, default=0, help="0: until told to stop")
+    parser.add_argument("--channels", type=int, default=4, help="each with connections of its own")
+    parser.add_argument("--callers", type=int, default=500, help="different affinity keys")
+    parser.add_argument("--features", nargs="*", default=(), help="by default the deployment's")
+    parser.add_argument("--lane", default="", help="asks for that lane")
+    parser.add_argument("--retries", action="store_true", help="the published ones; else none")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(run(_options())))

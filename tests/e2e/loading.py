@@ -1,0 +1,132 @@
+"""Load that goes on beside a test: started in the cluster's network, counted when it has ended."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.clusters import Cluster, until
+
+_ENDS_WITHIN_SECONDS = 40
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What became of calls; those that began within a time if one is asked for."""
+
+    lines: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, file: Path) -> "Calls":
+        # The last line may be being written.
+        return cls([json.loads(line) for line in file.read_text().splitlines(keepends=True)[:-1]])
+
+    def since(self, moment: float) -> "Calls":
+        """Those that began after that moment of time.time()."""
+        return Calls([line for line in self.lines if line["at"] >= moment])
+
+    @property
+    def failed(self) -> list[Mapping[str, Any]]:
+        """Those that ended with an error."""
+        return [line for line in self.lines if line["code"] != "OK"]
+
+    @property
+    def partial(self) -> list[Mapping[str, Any]]:
+        """Those that ended without an error and lack a feature."""
+        return [line for line in self.lines if "partial" in line]
+
+    @property
+    def codes(self) -> Mapping[str, int]:
+        """How many ended with each code."""
+        return Counter(line["code"] for line in self.lines)
+
+    @property
+    def lanes(self) -> Mapping[str, int]:
+        """How many met each lane."""
+        return Counter(line["lane"] for line in self.lines if "lane" in line)
+
+    def lanes_of_callers(self) -> Mapping[int, set[str]]:
+        """The lanes that each caller met."""
+        met: dict[int, set[str]] = {}
+        for line in self.lines:
+            if "lane" in line:
+                met.setdefault(line["caller"], set()).add(line["lane"])
+        return met
+
+    def versions(self, feature: str) -> set[str]:
+        """The versions that answered a feature."""
+        return {line["versions"][feature] for line in self.lines if feature in line["versions"]}
+
+    @property
+    def rate(self) -> float:
+        """Calls per second."""
+        begun = [line["at"] for line in self.lines]
+        return (len(begun) - 1) / (max(begun) - min(begun)) if len(begun) > 1 else math.nan
+
+    def told(self) -> Mapping[str, Any]:
+        """For the report."""
+        took = sorted(line["took"] for line in self.lines)
+        return {
+            "calls": len(self.lines),
+            "per_second": round(self.rate, 1),
+            "failed": len(self.failed),
+            "partial": len(self.partial),
+            "codes": dict(self.codes),
+            "lanes": dict(self.lanes),
+            "p50_ms": round(1000 * took[len(took) // 2], 1) if took else None,
+            "p99_ms": round(1000 * took[int(0.99 * len(took))], 1) if took else None,
+        }
+
+
+@dataclass(frozen=True)
+class Load:
+    """Load that goes on."""
+
+    file: Path
+
+    def so_far(self) -> Calls:
+        """The calls that have ended."""
+        return Calls.read(self.file)
+
+
+@contextmanager
+def loading(cluster: Cluster, target: str, file: Path, *words: str) -> Iterator[Load]:
+    """Calls go out within the block; the last ones have ended when it is left."""
+    command = (sys.executable, "-m", "tests.e2e.load", target, str(file), *words)
+    load = Load(file)
+    with cluster.spawn(*command) as sender:
+        try:
+            until(lambda: file.exists() and len(load.so_far().lines) > 0)
+            yield load
+        finally:
+            _stop(sender)
+
+
+def calls(cluster: Cluster, target: str, file: Path, *words: str) -> Calls:
+    """Sends calls and returns once all have ended; the words say how many."""
+    with cluster.spawn(sys.executable, "-m", "tests.e2e.load", target, str(file), *words) as sent:
+        assert sent.wait() == 0
+    return Calls.read(file)
+
+
+def rest(seconds: float) -> None:
+    """Lets calls go on for a while: what is awaited is that nothing happens to them."""
+    time.sleep(seconds)
+
+
+def _stop(sender: "subprocess.Popen[bytes]") -> None:
+    sender.send_signal(signal.SIGTERM)
+    try:
+        code = sender.wait(_ENDS_WITHIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        sender.kill()
+        raise
+    assert code == 0, "the load ended by itself"
