@@ -35,6 +35,8 @@ def install(place: Place, living: Living, name: str) -> None:
     if group is programs.KEDA:
         for content in _certificates(place.folder / "keys"):
             kubectl("apply", "--server-side", "--filename=-", content=content)
+    if (folder / "published" / "crd").exists():
+        _define(kubectl, folder / "published" / "crd")
     kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", str(folder))
     namespace = _NAMESPACES.get(name, "kube-system")
     kubectl("wait", "deployment", "--all", "-n", namespace, "--for=condition=Available", _PATIENCE)
@@ -59,6 +61,12 @@ class Kubectl:
         if done.returncode != 0:
             raise NotInstalled(f"kubectl {' '.join(words)}:\n{done.stderr.strip()}")
         return done.stdout
+
+
+def _define(kubectl: Kubectl, kinds: Path) -> None:
+    """Makes the API server know its kinds of objects, before it is given any."""
+    kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", str(kinds))
+    kubectl("wait", "customresourcedefinitions", "--all", "--for=condition=Established", _PATIENCE)
 
 
 def _laid_out(place: Place, group: Group) -> Path:

@@ -1,11 +1,14 @@
-"""The machine as a cluster found it, or left it."""
+"""The machine as a cluster found it, or left it; clusters of others may come and go meanwhile."""
 
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from local.cluster import remains
-from local.cluster.place import running
+from local.cluster.place import Living, Place, running
+
+OWN = "proof"  # how the names of clusters begin that are looked after
 
 _FOLDERS = (
     *("/run", "/run/netns", "/var/lib", "/var/lib/kubelet", "/var/lib/cni", "/var/log"),
@@ -49,29 +52,50 @@ class Machine:
         return {name: set(found) for name, found in left.items() if found}
 
 
+def _others() -> list[Living]:
+    """The first processes of clusters that are not of these tests."""
+    names = [path.name for path in running().glob("*") if not path.name.startswith(OWN)]
+    found = (Living.read(Place(name)) for name in names)
+    return [one for one in found if one is not None]
+
+
+def _mine() -> Iterator[Path]:
+    """Every process that is in none of the others, and no command that was sent into one."""
+    theirs = {
+        _link(Path(f"/proc/{one.pid}/ns/{name}"))
+        for one in _others()
+        for name in ("pid_for_children", "net")
+    }
+    for folder in Path("/proc").glob("[0-9]*"):
+        if not {_link(folder / "ns/pid_for_children"), _link(folder / "ns/net")} & theirs:
+            yield folder
+
+
+def _link(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:
+        return ""
+
+
 def _programs() -> list[str]:
     """Those of clusters; other programs come and go on a machine that is in use."""
     commands = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for folder in _mine():
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         text = b" ".join(words).decode(errors="replace")
-        if str(running().parent) in text or "local.cluster.init" in text:
+        if str(running()) in text or "local.cluster.init" in text:
             commands.append(f"{folder.name} {text}")
     return commands
 
 
 def _namespaces() -> list[str]:
-    found = set()
-    for link in Path("/proc").glob("[0-9]*/ns/*"):
-        if link.name in ("net", "mnt", "pid"):
-            try:
-                found.add(str(link.readlink()))
-            except OSError:
-                continue
-    return sorted(found)
+    # A build of an image has mounts of its own, too; what a cluster leaves shows in these.
+    links = (_link(folder / "ns" / name) for folder in _mine() for name in ("net", "pid"))
+    return sorted({link for link in links if link})
 
 
 def _rules() -> list[str]:
@@ -83,16 +107,19 @@ def _rules() -> list[str]:
 
 
 def _cgroups() -> list[str]:
-    return [str(folder) for root in remains.hierarchies() for folder in root.glob("trilens*/**/")]
+    pattern = f"trilens-{OWN}*/**/"
+    return [str(folder) for root in remains.hierarchies() for folder in root.glob(pattern)]
 
 
 def _files() -> list[str]:
     found = [str(path) for name in _FOLDERS for path in Path(name).glob("*")]
     words = ("kube", "containerd", "runc", "cni", "ctd")
     found += [str(p) for p in Path("/tmp").iterdir() if p.name.startswith(words)]  # noqa: S108
-    return found + [str(path) for path in running().glob("*")]
+    return found + [str(path) for path in running().glob(f"{OWN}*")]
 
 
 def _settings() -> list[str]:
+    if _others():  # the last one to go puts them right
+        return []
     names = [*remains.SETTINGS, "net/ipv4/ip_forward"]
     return [f"{name} {(Path('/proc/sys') / name).read_text()}" for name in names]
