@@ -54,8 +54,8 @@ class Machine:
 
 def _others() -> list[Living]:
     """The first processes of clusters that are not of these tests."""
-    names = [path.name for path in running().glob("*") if not path.name.startswith(OWN)]
-    found = (Living.read(Place(name)) for name in names)
+    names = [path.parent.name for path in running().glob("*/living.json")]
+    found = (Living.read(Place(name)) for name in names if not name.startswith(OWN))
     return [one for one in found if one is not None]
 
 
