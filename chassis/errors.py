@@ -91,7 +91,7 @@ class QueueFull(TrilensError):
 
 
 class NotReady(TrilensError):
-    """This process is loading or draining; another replica, or a later try, will answer."""
+    """This process loads, drains or lost its device; another replica, or a later try, answers."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "NOT_READY"

@@ -72,6 +72,37 @@ ANSWERS: Final = Counter(
     registry=REGISTRY,
 )
 
+# The gateway's release. Versions are those of the packages that the release names.
+RELEASE: Final = Gauge(
+    "trilens_release_info",
+    "1, by what counts now: Helm's revision, the rollout laid over it, percents, canary versions.",
+    ("revision", "rollout", "weight", "shadow", "canary"),
+    registry=REGISTRY,
+)
+CANARY_USABLE: Final = Gauge(
+    "trilens_canary_usable",
+    "Whether every canary of the release has a ready pod of its version: 0 or 1.",
+    registry=REGISTRY,
+)
+RELEASE_PROBLEM: Final = Gauge(
+    "trilens_release_problem",
+    "1 while a document is missing, malformed or unreachable: the last good one counts.",
+    ("document", "problem"),
+    registry=REGISTRY,
+)
+SHADOWS: Final = Counter(
+    "trilens_shadow_total",
+    "Photos to copy to a canary: compared, failed, timed_out, or dropped for want of room.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+AGREEMENT: Final = Counter(
+    "trilens_agreement_total",
+    "Copied photos by whether stable and canary agreed on an aspect of their answers.",
+    ("feature", "stable_version", "canary_version", "aspect", "outcome"),
+    registry=REGISTRY,
+)
+
 # A hosted model.
 MODEL: Final = Gauge(
     "trilens_model_info",
@@ -113,6 +144,18 @@ BATCH_SIZE: Final = Histogram(
     "Photos in a batch.",
     MODEL_LABELS,
     buckets=_BATCH_SIZES,
+    registry=REGISTRY,
+)
+DEVICE_ERRORS: Final = Counter(
+    "trilens_device_errors_total",
+    "Batches that the accelerator failed on, whatever was in them.",
+    MODEL_LABELS,
+    registry=REGISTRY,
+)
+DEVICE_LOST: Final = Gauge(
+    "trilens_device_lost",
+    "1 once the accelerator has failed again and again: the pod has to be deleted.",
+    MODEL_LABELS,
     registry=REGISTRY,
 )
 PREDICTIONS: Final = Counter(

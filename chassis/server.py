@@ -28,7 +28,7 @@ from chassis.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECONDS: Final = 1.0  # between two looks at whether the app still gets its work done
+_LOOK_SECONDS: Final = 1.0  # between two looks at whether the app is in trouble
 
 # Two processes on one port would share its calls at random: the second is refused.
 _ALONE: Final = ("grpc.so_reuseport", 0)
@@ -51,8 +51,11 @@ class App(Protocol):
     async def start(self) -> bool:
         """Gets ready for work; False if it cannot, having logged why."""
 
-    def hangs(self, seconds: float) -> bool:
-        """Whether nothing it was asked for has ended for that long; asked every second."""
+    def trouble(self, hang_after: float) -> str:
+        """Why it should get no work now, for the log; "" if it may; asked every second.
+
+        One reason is that nothing it was asked for has ended for `hang_after` seconds.
+        """
 
     async def stop(self) -> None:
         """Gives up what it holds; no call is in flight any more."""
@@ -183,19 +186,19 @@ def _bind(server: Server, host: str, port: int) -> int:
 
 
 async def _tend(app: App, health: Health, hang_after: float) -> None:
-    """Starts the app, and asks for work from then on, unless it hangs."""
+    """Starts the app, and asks for work from then on, unless it is in trouble."""
     try:
         started = await app.start()
     except Exception:
         logger.exception("%s does not become ready", app.name)
         return
     while started:
-        ready = not app.hangs(hang_after)
-        if ready and not health.ready:
+        trouble = app.trouble(hang_after)
+        if trouble and health.ready:
+            logger.error("not ready: %s", trouble)
+        elif not trouble and not health.ready:
             logger.info("ready")
-        elif health.ready and not ready:
-            logger.error("not ready: nothing has ended for %g s", hang_after)
-        health.set_ready(ready=ready)
+        health.set_ready(ready=not trouble)
         await asyncio.sleep(_LOOK_SECONDS)
 
 

@@ -55,9 +55,9 @@ class GatewayApp:
         )
         return all(started)
 
-    def hangs(self, _: float) -> bool:
-        """Never: a model that hangs costs its feature, and there are others."""
-        return False
+    def trouble(self, _: float) -> str:
+        """None: a model in trouble costs its feature, and there are others."""
+        return ""
 
     async def stop(self) -> None:
         """Stops every backend, then the pool."""

@@ -84,9 +84,9 @@ class ModelApp(Generic[P, Options, R]):
         """Loads the model."""
         return await self._host.start()
 
-    def hangs(self, seconds: float) -> bool:
-        """Whether as many batches as may run have all run for that long."""
-        return self._host.hangs(seconds)
+    def trouble(self, hang_after: float) -> str:
+        """Why the model should get no photos; "" if it may."""
+        return self._host.trouble(hang_after)
 
     async def stop(self) -> None:
         """Closes the model, then the pool."""

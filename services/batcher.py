@@ -10,11 +10,13 @@ from typing import Final, Generic, TypeVar
 
 from chassis.call import Call
 from chassis.compute import ComputePool, Place
-from chassis.errors import ModelFailed, QueueFull
+from chassis.errors import ModelFailed, NotReady, QueueFull
 from chassis.images import Pixels
 from chassis.line import Line, Ticket
+from services.device import Device
 from services.meters import Meters
 from services.model import Model, ModelError
+from services.runtimes import DeviceFailed
 from services.spans import BatchSpans, Waiting, waiting
 
 P = TypeVar("P")
@@ -62,6 +64,7 @@ class Batcher(Generic[P]):
         self._newest = 0.0  # when the newest batch began; monotonic seconds
         self._seconds_per_photo = _FIRST_GUESS_SECONDS
         self.meters = Meters(model.package.manifest, track)
+        self.device = Device(self.meters)
         self.meters.watch(lambda: len(self._line), self._backlog)
         pool.attach(self)
 
@@ -69,9 +72,11 @@ class Batcher(Generic[P]):
         """The prediction for one photo.
 
         Raises QueueFull at once if the line is full, DeadlineExceeded when the call's time is up,
-        ModelFailed if the model cannot predict this photo.
+        ModelFailed if the model cannot predict this photo, NotReady if its device fails.
         """
         with self.meters.photo(call):
+            if self.device.lost:
+                raise _without_device()
             if len(self._line) >= self._limits.max_waiting:
                 retry_after = timedelta(seconds=self._backlog())
                 raise QueueFull(f"{len(self._line)} photos wait for the model", retry_after)
@@ -156,21 +161,34 @@ class _Batch(Generic[P]):
         self._seconds = time.monotonic() - self._began
 
     def finished(self) -> None:
+        self._judge_device()
         waits = [self._began - ticket.since for ticket in self._tickets]
         self._batcher.ended(self._seconds, len(self._tickets))
         self._batcher.meters.batch(waits, self._seconds)
         for ticket, result, waited in zip(self._tickets, self._results, waits, strict=True):
-            if isinstance(result, Exception):
+            if isinstance(result, DeviceFailed):
+                ticket.fail(_without_device())
+            elif isinstance(result, Exception):
                 ticket.fail(ModelFailed("the model could not predict this photo"))
             else:
                 ticket.succeed(Predicted(result, waited, self._seconds, len(self._tickets)))
         self._spans.end(self._results)
+
+    def _judge_device(self) -> None:
+        failures = [result for result in self._results if isinstance(result, DeviceFailed)]
+        if failures:
+            self._batcher.device.failed(failures[0])
+        elif not all(isinstance(result, _Broken) for result in self._results):
+            self._batcher.device.worked()
 
     def _predict(self, photos: Sequence[Pixels]) -> Sequence[P | Exception]:
         try:
             results = self._batcher.model.predict(photos)
             if len(results) != len(photos):
                 raise ValueError(f"{len(results)} predictions for {len(photos)} photos")  # noqa: TRY301
+        except DeviceFailed as error:
+            logger.error("%s: %s", self, error)  # noqa: TRY400 - the device's own words say all
+            return [error] * len(photos)
         except Exception as error:
             logger.exception("%s: the model failed on %d of its photos", self, len(photos))
             return [_Broken(repr(error))] * len(photos)
@@ -182,3 +200,7 @@ class _Batch(Generic[P]):
 
 class _Broken(Exception):
     """The model raised, or answered for a different number of photos."""
+
+
+def _without_device() -> NotReady:
+    return NotReady("the model's accelerator failed")

@@ -20,7 +20,7 @@ from services.explaining import Explaining, ExplainingLimits
 from services.manifest import Manifest, Task
 from services.model import Model
 from services.packages import InvalidPackage, Package, open_package
-from services.runtimes import RuntimeName, RuntimeUnavailable
+from services.runtimes import DeviceFailed, RuntimeName, RuntimeUnavailable
 from services.selftest import check
 from services.served_sets import ServedSets, served_sets
 from trilens.v1 import explanation_pb2
@@ -121,7 +121,7 @@ class ModelHost(Generic[P]):
         """Loads, warms and tests the model; False, with the reason logged, if it must not serve."""
         try:
             model, sets = await in_background(self._prepare, "load")
-        except (InvalidPackage, RuntimeUnavailable) as problem:
+        except (InvalidPackage, RuntimeUnavailable, DeviceFailed) as problem:
             return self._refused(str(problem))
         except Exception as error:
             logger.exception("%s: unforeseen error", self._settings.model)
@@ -154,9 +154,13 @@ class ModelHost(Generic[P]):
             raise NotReady(self._why_not)
         return await self._explaining.explain(pixels, part, call)
 
-    def hangs(self, seconds: float) -> bool:
-        """Whether as many batches as may run have all run for that long."""
-        return self._batcher is not None and self._batcher.hangs(seconds)
+    def trouble(self, hang_after: float) -> str:
+        """Why it should get no photos: it hangs, or its device is lost; "" if it may."""
+        if self._batcher is None:
+            return ""
+        if self._batcher.hangs(hang_after):
+            return f"nothing has ended for {hang_after:g} s"
+        return self._batcher.device.lost
 
     async def stop(self) -> None:
         """Gives the model's memory back; nothing may be predicted any more."""

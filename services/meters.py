@@ -21,6 +21,8 @@ class Meters:
         self._waited = metrics.QUEUE_SECONDS.labels(*who)
         self._took = metrics.INFER_SECONDS.labels(*who)
         self._size = metrics.BATCH_SIZE.labels(*who)
+        self._device_errors = metrics.DEVICE_ERRORS.labels(*who)
+        self._device_lost = metrics.DEVICE_LOST.labels(*who)
         # Every outcome from the start: a rate over a counter that is not there yet is no zero.
         self._ends = {
             outcome: metrics.PREDICTIONS.labels(*who, outcome)
@@ -58,6 +60,14 @@ class Meters:
         finally:
             self._in_flight.dec()
             self._ends[outcome].inc()
+
+    def device_error(self) -> None:
+        """The accelerator failed on a batch."""
+        self._device_errors.inc()
+
+    def device_lost(self) -> None:
+        """It is not counted on any more."""
+        self._device_lost.set(1)
 
     def batch(self, waited: Sequence[float], took: float) -> None:
         """A batch has ended: how long each of its photos waited, and how long it took, seconds."""

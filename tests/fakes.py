@@ -227,9 +227,9 @@ class FakeApp:
             raise self._breaks
         return self._starts
 
-    def hangs(self, _: float) -> bool:
-        """Never."""
-        return False
+    def trouble(self, _: float) -> str:
+        """None."""
+        return ""
 
     async def stop(self) -> None:
         """Ends once it may."""

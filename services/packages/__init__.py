@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import ValidationError
 
 from services.manifest import FILE, Artifact, Manifest
-from services.runtimes import Network, RuntimeUnavailable, open_network
+from services.runtimes import DeviceFailed, Network, RuntimeUnavailable, open_network
 from services.schema import problems
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -45,13 +45,14 @@ class Package:
     def network(self, artifact: str, runtime: str | None = None, threads: int = 1) -> Network:
         """Loads an artefact with the package's runtime, or with the one named instead.
 
-        Raises InvalidPackage if it cannot be loaded, RuntimeUnavailable if the runtime is missing.
+        Raises InvalidPackage if it cannot be loaded, RuntimeUnavailable if the runtime is missing,
+        DeviceFailed if what it computes on is.
         """
         runtime = runtime or self.manifest.runtime
         path = self.file(artifact)
         try:
             return open_network(runtime, path, threads)
-        except RuntimeUnavailable:
+        except (RuntimeUnavailable, DeviceFailed):
             raise
         except Exception as error:
             raise InvalidPackage(f"{path}: {runtime} cannot load it: {error}") from error

@@ -8,18 +8,25 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 
-RuntimeName: TypeAlias = Literal["onnxruntime", "tensorflow", "ultralytics"]
+RuntimeName: TypeAlias = Literal["onnxruntime", "tensorflow", "ultralytics", "simulated"]
 
 
 class RuntimeUnavailable(Exception):
     """A runtime whose library is not installed here; the text says how to get it."""
 
 
+class DeviceFailed(Exception):
+    """The accelerator failed, not the photos: the same batch would do elsewhere."""
+
+
 class Network(Protocol):
     """A loaded network; several threads may run it at once."""
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Computes every output from all inputs, each by its name in the network's file."""
+        """Computes every output from all inputs, each by its name in the network's file.
+
+        Raises DeviceFailed.
+        """
 
     def close(self) -> None:
         """Gives its memory back."""
@@ -40,4 +47,8 @@ def open_network(runtime: str, path: Path, threads: int) -> Network:
         from services.runtimes.ultralytics import UltralyticsNetwork
 
         return UltralyticsNetwork(path, threads)
+    if runtime == "simulated":
+        from services.runtimes.simulated import SimulatedNetwork
+
+        return SimulatedNetwork(path, threads)
     raise ValueError(f"runtime must be one of {', '.join(get_args(RuntimeName))}, not {runtime!r}")

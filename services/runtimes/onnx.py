@@ -24,6 +24,11 @@ class OnnxNetwork:
         )
         self._outputs = tuple(output.name for output in self._session.get_outputs())
 
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file's maker wrote into it besides."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Computes every output; the interpreter's lock is free meanwhile."""
         values = self._session.run(self._outputs, dict(inputs))
