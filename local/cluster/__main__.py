@@ -60,8 +60,9 @@ def _do(options: argparse.Namespace, place: Place) -> None:
 
 def _image(options: argparse.Namespace, place: Place) -> None:
     images.build_base()
-    base = {"BASE": images.BASE}
-    file = images.build(options.image, options.dockerfile, options.context, base)
+    arguments = {"BASE": images.BASE, **dict(options.build_arg)}
+    recipe = images.Recipe(options.dockerfile, options.context, options.target, arguments)
+    file = images.build(options.image, recipe)
     print(f"{options.image} is in {file}")
     if living := Living.read(place):
         images.load(living, file)
@@ -76,6 +77,13 @@ def _control(options: argparse.Namespace, place: Place) -> None:
         words["number"] = signal.Signals[f"SIG{options.signal}"]
     for name, state in control.ask(place, verb, **words).items():
         print(f"{name:24} {state}")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text}: NAME=VALUE is wanted")
+    return name, value
 
 
 def _living(place: Place) -> Living:
@@ -100,8 +108,10 @@ def _options() -> argparse.Namespace:
     loading.add_argument("file", type=Path)
     image = commands.add_parser("image", help="build an image, and load it if the cluster runs")
     image.add_argument("image", help="its name, such as localhost/gateway:1")
-    image.add_argument("--dockerfile", type=Path, required=True)
+    image.add_argument("--dockerfile", type=Path, default=Path("Dockerfile"))
     image.add_argument("--context", type=Path, default=Path())
+    image.add_argument("--target", default="", help="a stage of the Dockerfile; default: the last")
+    image.add_argument("--build-arg", action="append", default=[], type=_assignment)
     adding = commands.add_parser("add", help="install something on it, building it if needed")
     adding.add_argument("addon", choices=sorted(addons.ADDONS))
     gpu = commands.add_parser("gpu", help="take a simulated GPU away, or bring it back")

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -39,12 +40,24 @@ class NotBuilt(Exception):
     """An image could not be built or loaded; the text says why."""
 
 
-def build(name: str, dockerfile: Path, context: Path, arguments: Mapping[str, str]) -> Path:
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What an image is built from."""
+
+    dockerfile: Path
+    context: Path
+    target: str = ""  # a stage of the Dockerfile; "": the last one
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+def build(name: str, recipe: Recipe) -> Path:
     """Builds an image and returns its archive; layers that did not change are not built again."""
     check_images()
     file = _folder() / f"{name.replace('/', '_').replace(':', '_')}.tar"
-    words = [word for item in arguments.items() for word in ("--build-arg", "=".join(item))]
-    _bud(name, "--file", str(dockerfile), *words, *_trust(), str(context))
+    words = [f"--build-arg={name}={value}" for name, value in recipe.arguments.items()]
+    if recipe.target:
+        words.append(f"--target={recipe.target}")
+    _bud(name, "--file", str(recipe.dockerfile), *words, *_trust(), str(recipe.context))
     file.unlink(missing_ok=True)
     _buildah("push", "--quiet", name, f"oci-archive:{file}:{name}")
     return file
