@@ -1,0 +1,72 @@
+{{/* A track: how its package comes to the folder that its server reads. */}}
+
+{{/* The init container of a package that is downloaded. */}}
+{{- define "trilens.fetching" -}}
+{{- with .c.package }}
+{{- if eq .source "download" }}
+initContainers:
+  - name: fetch
+    image: {{ include "trilens.image" (dict "root" $.root "image" $.c.image "repository" $.repository) }}
+    imagePullPolicy: {{ $.c.image.pullPolicy | default $.root.Values.image.pullPolicy }}
+    command: [python, -m, services.packages, fetch]
+    args:
+      - {{ .uri | quote }}
+      - --sha256
+      - {{ .sha256 | quote }}
+      - {{ $.package | quote }}
+    terminationMessagePolicy: FallbackToLogsOnError
+    securityContext:
+      {{- include "trilens.containerSecurity" $ | nindent 6 }}
+    {{- with .credentials }}
+    envFrom:
+      - secretRef:
+          name: {{ . }}
+    {{- end }}
+    resources:
+      {{- toYaml $.c.resources | nindent 6 }}
+    volumeMounts:
+      - {name: tmp, mountPath: /tmp}
+      - {name: package, mountPath: /models}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "trilens.packageMount" -}}
+{{- with .c.package }}
+{{- if eq .source "download" }}
+- {name: package, mountPath: /models, readOnly: true}
+{{- else if eq .source "image" }}
+- name: package
+  mountPath: {{ $.package }}
+  readOnly: true
+  {{- with .path }}
+  subPath: {{ . }}
+  {{- end }}
+{{- else if eq .source "pvc" }}
+- name: package
+  mountPath: {{ $.package }}
+  subPath: {{ .path | default ($.package | trimPrefix "/models/") }}
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "trilens.packageVolume" -}}
+{{- with .c.package }}
+{{- if eq .source "download" }}
+- name: package
+  emptyDir:
+    sizeLimit: {{ .sizeLimit | default "2Gi" }}
+{{- else if eq .source "image" }}
+- name: package
+  image:
+    reference: {{ include "trilens.image" (dict "root" $.root "image" .image "repository" "" "tag" $.c.version) }}
+    pullPolicy: {{ .image.pullPolicy | default $.root.Values.image.pullPolicy }}
+{{- else if eq .source "pvc" }}
+- name: package
+  persistentVolumeClaim:
+    claimName: {{ .claim }}
+    readOnly: true
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,193 @@
+{{/* What the pods of the gateway and of the models have in common. */}}
+
+{{/* A component (see _merged.tpl): everything of a Deployment's spec but its template. */}}
+{{- define "trilens.deployment" -}}
+{{- if eq .c.scaling.mode "fixed" }}
+replicas: {{ .minimum }}
+{{- end }}
+revisionHistoryLimit: 3
+progressDeadlineSeconds: {{ add .c.startupSeconds 600 }}
+selector:
+  matchLabels:
+    {{- include "trilens.selector" . | nindent 4 }}
+strategy:
+  type: RollingUpdate
+  rollingUpdate:
+    {{- if eq (include "trilens.update" .) "surge" }}
+    maxSurge: 1
+    maxUnavailable: 0
+    {{- else }}
+    maxSurge: 0
+    maxUnavailable: 1
+    {{- end }}
+{{- end }}
+
+{{/* surge, or replace: `auto` surges where a further pod needs no accelerator. */}}
+{{- define "trilens.update" -}}
+{{- $kind := (.c.accelerator | default (dict "kind" "none")).kind }}
+{{- ternary (ternary "surge" "replace" (eq $kind "none")) .c.update (eq .c.update "auto") }}
+{{- end }}
+
+{{/* A component: the metadata of its pods. */}}
+{{- define "trilens.podMetadata" -}}
+labels:
+  {{- include "trilens.selector" . | nindent 2 }}
+  {{- with merge dict (.podLabels | default dict) .c.podLabels .root.Values.commonLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge dict (.podAnnotations | default dict) .c.podAnnotations .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* A component: everything of its pods' spec but containers and volumes; `token`: whether they get one. */}}
+{{- define "trilens.podSpec" -}}
+serviceAccountName: {{ include "trilens.serviceAccountName" . }}
+automountServiceAccountToken: {{ .token | default false }}
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ add .c.drain.preStop (ceil .c.drain.grace) 5 }}
+securityContext:
+  {{- include "trilens.podSecurity" .root | nindent 2 }}
+{{- include "trilens.pullSecrets" .root }}
+{{- with .c.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .c.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- include "trilens.spread" . }}
+{{- end }}
+
+{{- define "trilens.podSecurity" -}}
+runAsNonRoot: true
+{{- range $name := list "runAsUser" "runAsGroup" "fsGroup" }}
+{{- $id := get $.Values.security $name }}
+{{- if not (kindIs "invalid" $id) }}
+{{ $name }}: {{ int64 $id }}
+{{- end }}
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "trilens.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "trilens.pullSecrets" -}}
+{{- with uniq (concat ((.Values.global | default dict).imagePullSecrets | default list) .Values.image.pullSecrets) }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ ternary .name . (kindIs "map" .) }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Only this track's pods count, and of those only the ones of the same rollout of the Deployment. */}}
+{{- define "trilens.spread" -}}
+{{- $keys := dict "zones" "topology.kubernetes.io/zone" "nodes" "kubernetes.io/hostname" }}
+{{- $how := dict "preferred" "ScheduleAnyway" "required" "DoNotSchedule" }}
+{{- $asked := omit .c.spread "none" }}
+{{- if or (ne $asked.zones "none") (ne $asked.nodes "none") }}
+topologySpreadConstraints:
+  {{- range $over := list "zones" "nodes" }}
+  {{- with get $how (get $asked $over) }}
+  - maxSkew: 1
+    topologyKey: {{ get $keys $over }}
+    whenUnsatisfiable: {{ . }}
+    labelSelector:
+      matchLabels:
+        {{- include "trilens.selector" $ | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A component: its server's container, but for its name, volumes and limits of accelerators. */}}
+{{- define "trilens.server" -}}
+image: {{ include "trilens.image" (dict "root" .root "image" .c.image "repository" .repository) }}
+imagePullPolicy: {{ .c.image.pullPolicy | default .root.Values.image.pullPolicy }}
+terminationMessagePolicy: FallbackToLogsOnError
+securityContext:
+  {{- include "trilens.containerSecurity" . | nindent 2 }}
+ports:
+  - {name: grpc, containerPort: 50051}
+  - {name: health, containerPort: 50052}
+  - {name: metrics, containerPort: 9090}
+startupProbe:
+  grpc: {port: 50052, service: ready}
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: {{ divf .c.startupSeconds 2 | ceil | int }}
+readinessProbe:
+  grpc: {port: 50052, service: ready}
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 2
+livenessProbe:
+  grpc: {port: 50052, service: live}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+lifecycle:
+  preStop:
+    sleep:
+      seconds: {{ .c.drain.preStop }}
+{{- end }}
+
+{{/* A component, `own`: the environment of its server; what the operator sets comes last, and wins. */}}
+{{- define "trilens.environment" -}}
+{{- $deadlines := .root.Values.deadlines }}
+{{- $settings := dict "host" .c.host "port" 50051 "health_port" 50052 "metrics_port" 9090 }}
+{{- $_ := set $settings "default_deadline" $deadlines.default }}
+{{- $_ := set $settings "max_deadline" $deadlines.max }}
+{{- $_ := set $settings "drain_delay" 0 }}
+{{- $_ := set $settings "grace" .c.drain.grace }}
+{{- $_ := set $settings "max_connection_age" .c.drain.maxConnectionAge }}
+{{- $_ := set $settings "log_level" .c.logLevel }}
+{{- include "trilens.overlay" (dict "onto" $settings "from" .own) }}
+{{- include "trilens.overlay" (dict "onto" $settings "from" .c.settings) }}
+env:
+  {{- range $name, $value := $settings }}
+  - name: TRILENS_{{ upper $name }}
+    value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}
+  {{- end }}
+  {{- if not (hasKey .c.settings "threads") }}
+  - name: TRILENS_THREADS # as many as cores were asked for, rounded up
+    valueFrom:
+      resourceFieldRef: {containerName: {{ .container }}, resource: requests.cpu, divisor: "1"}
+  {{- end }}
+  {{- include "trilens.tracing" . | nindent 2 }}
+  {{- with .c.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .c.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* A component: the standard variables of OpenTelemetry; nothing without an endpoint. */}}
+{{- define "trilens.tracing" -}}
+{{- with .root.Values.telemetry }}
+{{- if .otlpEndpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .otlpEndpoint | quote }}
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .sampleRatio | quote }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef: {fieldPath: metadata.name}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: {{ printf "k8s.namespace.name=%s,k8s.deployment.name=%s,k8s.pod.name=$(POD_NAME)" $.root.Release.Namespace $.name | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
