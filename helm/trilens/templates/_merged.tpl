@@ -1,12 +1,14 @@
 {{/* Merged values. A template can only return text, so these put what they find into a dict of the caller's. */}}
 
-{{/* (onto, from): lays one map over another, level by level; null takes a key away. */}}
+{{/* (onto, from): lays one map over another, level by level; null takes a key away. Blocks whose keys
+     depend on each other are replaced as a whole, so that the schema sees what counts. */}}
 {{- define "trilens.overlay" -}}
+{{- $whole := list "accelerator" "scaling" "disruptionBudget" }}
 {{- range $key, $value := .from }}
 {{- $old := get $.onto $key }}
 {{- if kindIs "invalid" $value }}
 {{- $_ := unset $.onto $key }}
-{{- else if and (kindIs "map" $value) (kindIs "map" $old) (ne $key "accelerator") }}
+{{- else if and (kindIs "map" $value) (kindIs "map" $old) (not (has $key $whole)) }}
 {{- include "trilens.overlay" (dict "onto" $old "from" $value) }}
 {{- else }}
 {{- $_ := set $.onto $key (deepCopy $value) }}
