@@ -19,12 +19,12 @@ SHARES: Final[Mapping[str, float]] = {
     "agreement": 0.3,
     "accuracy": 0.25,
 }
-# Ways a feature's calls fail, by outcome at the gateway and by gRPC code at the model's pods.
-ERRORS: Final = (
-    *("failed", "timed_out", "shed"),
-    *("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"),
-    *("UNKNOWN", "UNIMPLEMENTED"),
-)
+# Ways a feature's calls fail, as the gateways see them.
+OUTCOMES: Final = ("failed", "timed_out", "shed")
+# And by the gRPC code of a model's pods. Those that speak of load are left to the gateways: copies
+# of calls go to the canary's pods only, wait there behind all others, and are the first to be shed.
+CODES: Final = ("INTERNAL", "UNKNOWN", "UNIMPLEMENTED", "INVALID_ARGUMENT")
+ERRORS: Final = (*OUTCOMES, *CODES)
 # Quantiles of the stable track's times that calls are held against.
 QUANTILES: Final[Mapping[str, float]] = {"p95": 0.95, "p99": 0.99}
 
