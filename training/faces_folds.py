@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from training.calibration import calibrated, platt
 from training.faces_data import LABELS, UNKNOWN, Faces
 from training.faces_network import attributes_network, scored
-from training.faces_training import CHECKPOINT, Recipe, train
+from training.faces_recipe import Recipe
+from training.faces_training import CHECKPOINT, train
 
 RECIPES: Final = (
-    Recipe(epochs=6, peak_rate=8e-4, seed=11, side=96, drawn=0.0),
-    Recipe(epochs=6, peak_rate=5e-4, seed=12, side=96, drawn=0.0, smoothing=0.1),
+    Recipe(epochs=5, peak_rate=8e-4, seed=11, side=64, drawn=0.0),
+    Recipe(epochs=5, peak_rate=5e-4, seed=12, side=64, drawn=0.0, smoothing=0.1),
 )
 
 
@@ -42,12 +43,13 @@ def scored_before(fold: int, splits: Sequence[str], work: Path) -> bool:
 
 
 def fold_logits(fold: int, faces: Faces, split: str, work: Path) -> NDArray[np.float32]:
-    """A fold's logits (faces, labels), of face and mirrored face together; computed once."""
+    """A fold's logits (faces, labels); computed once."""
     kept = _folder(fold, work) / f"logits-{split}.npy"
     if not kept.exists():
-        network = attributes_network(RECIPES[fold].side)
+        side = RECIPES[fold].side
+        network = attributes_network(side)
         network.load_weights(kept.with_name(CHECKPOINT))
-        np.save(kept, scored(network, faces, mirrored=True))
+        np.save(kept, scored(network, faces, side))
     return np.asarray(np.load(kept), np.float32)
 
 

@@ -15,15 +15,21 @@ from training.lite0 import MEAN, STD, imagenet_weights, lite0, load_weights
 from training.lite0_onnx import weights_from
 
 _AT_ONCE: Final = 128
+# Of a layer's statistics after each batch: an epoch of few faces ends with its own ones, not with
+# those of its first steps.
+_REMEMBERED: Final = 0.95
 
 
-def attributes_network(side: int, start: Path | None = None) -> keras.Model:
-    """The network for faces of `side` pixels, ending in logits in LABELS order.
+def attributes_network(side: int | None, start: Path | None = None) -> keras.Model:
+    """The network for faces of `side` pixels, or any, ending in logits in LABELS order.
 
     It has the weights of `start`, a package's ONNX file, or else those of ImageNet and a fresh
     head.
     """
     network = lite0((side, side, 3), classes=len(LABELS), dropout=0.3)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = _REMEMBERED
     if start is not None:
         load_weights(network, weights_from(onnx.load(start)))
         return network
@@ -38,18 +44,13 @@ def prepared(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (images.astype(np.float32) - MEAN) / STD
 
 
-def scored(network: keras.Model, faces: Faces, *, mirrored: bool = False) -> NDArray[np.float32]:
-    """Logits (faces, labels); with `mirrored`, the mean of those of the face and of its mirror."""
-    side = network.input_shape[1]
+def scored(network: keras.Model, faces: Faces, side: int) -> NDArray[np.float32]:
+    """Logits (faces, labels) of the faces, scaled to `side` pixels."""
     parts = []
     for at in range(0, len(faces.names), _AT_ONCE):
         crops = [reframed(face, side) for face in faces.images[at : at + _AT_ONCE]]
         images = prepared(np.stack(crops))
         logits = ops.convert_to_numpy(network(images, training=False))
-        if mirrored:
-            logits = (
-                logits + ops.convert_to_numpy(network(images[:, :, ::-1], training=False))
-            ) / 2
         parts.append(logits)
     return np.concatenate(parts)
 

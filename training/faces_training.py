@@ -1,10 +1,8 @@
-"""Trains attributes networks: in epochs that can be stopped and gone on with."""
+"""Trains attributes networks, in runs that can be stopped at any time and gone on with."""
 
 import json
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,36 +12,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training.attributes_runs import HISTORY
-from training.faces_augment import augmented, reframed
+from training.faces_batches import Targets, batches, steps_of
 from training.faces_data import LABELS, UNKNOWN, Faces
-from training.faces_network import losses, prepared, scored
-from training.faces_sunglasses import as_sunglasses, can_wear, with_sunglasses
+from training.faces_network import losses, scored
+from training.faces_recipe import Recipe
 from training.ranking import Ranking
 
 CHECKPOINT: Final = "last.weights.h5"  # the optimizer's state and step count included
 BEST: Final = "best.weights.h5"  # of the epoch with the lowest loss on val
-_SHARE: Final = {"smilesmiled": 0.4}  # of a source's faces in an epoch: coarse and grey
-
-Targets = NDArray[np.float32]  # (faces, labels): a probability or UNKNOWN
-Batch = tuple[NDArray[np.float32], Targets]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a network is trained."""
-
-    epochs: int = 6
-    batch: int = 64
-    peak_rate: float = 5e-4
-    decays: bool = True  # the rate: up over half an epoch, down to nothing by a cosine
-    seed: int = 1
-    side: int = 112  # pixels, of the network's input
-    rare: tuple[float, ...] = (1.0, 4.0, 2.0)  # weight of a positive, by label
-    focus: float = 0.0  # exponent of focal loss
-    smoothing: float = 0.0  # how far targets move towards 1/2
-    drawn: float = 0.04  # share of faces that are given sunglasses, of those that can wear them
-    varied: bool = True  # whether faces are augmented
-    first_trained: str | None = None  # layer from which on filters are trained; None: all
+_SPENT: Final = "spent.json"  # CPU minutes of the epoch that the checkpoint is in
 
 
 def train(
@@ -51,28 +28,24 @@ def train(
 ) -> Iterator[dict[str, float]]:
     """Trains and yields each epoch's figures on val once its weights are in `work`.
 
-    A run that was stopped goes on after its last finished epoch, with the same random numbers
+    A run that was stopped goes on after the last step that it kept, with the same random numbers
     as if it had not been stopped.
     """
-    steps = _epoch_size(taught) // recipe.batch
-    _compile(network, recipe, steps)
-    checkpoint, kept = work / CHECKPOINT, work / HISTORY
-    if checkpoint.exists():
-        network.load_weights(checkpoint)
+    _compile(network, recipe, steps_of(taught, recipe))
+    kept = work / HISTORY
+    if (work / CHECKPOINT).exists():
+        network.load_weights(work / CHECKPOINT)
     history: list[dict[str, float]] = json.loads(kept.read_text()) if kept.exists() else []
     yield from history
     for epoch in range(len(history), recipe.epochs):
-        begun = time.process_time()
-        _train_epoch(network, taught, targets, recipe, epoch)
-        partial = work / "partial.weights.h5"
-        network.save_weights(partial)
-        found = figures(scored(network, val), val.labels)
-        minutes = round((time.process_time() - begun) / 60, 1)
-        history.append({"epoch": epoch + 1, **found, "CPU minutes": minutes})
+        keep = _keeper(network, work)
+        _train_epoch(network, taught, targets, recipe, epoch, keep)
+        found = figures(scored(network, val, recipe.side), val.labels)
+        history.append({"epoch": epoch + 1, **found, "CPU minutes": round(keep(), 1)})
         if history[-1]["loss"] == min(one["loss"] for one in history):
             network.save_weights(work / BEST)
-        partial.replace(checkpoint)
         kept.write_text(json.dumps(history, indent=1) + "\n")
+        (work / _SPENT).unlink()
         yield history[-1]
 
 
@@ -113,54 +86,41 @@ def _compile(network: keras.Model, recipe: Recipe, steps: int) -> None:
     optimizer.build(network.trainable_variables)
 
 
-def _epoch_size(faces: Faces) -> int:
-    return round(sum(_SHARE.get(source, 1.0) for source in faces.sources))
+def _keeper(network: keras.Model, work: Path) -> Callable[[], float]:
+    """What keeps the network as it is, and tells the CPU minutes of the epoch, stops included."""
+    spent = work / _SPENT
+    before = float(json.loads(spent.read_text())) if spent.exists() else 0.0
+    begun = time.process_time()
+
+    def keep() -> float:
+        minutes = before + (time.process_time() - begun) / 60
+        partial = work / "partial.weights.h5"
+        network.save_weights(partial)
+        spent.write_text(json.dumps(minutes))
+        partial.replace(work / CHECKPOINT)
+        return minutes
+
+    return keep
 
 
 def _train_epoch(
-    network: keras.Model, faces: Faces, targets: Targets, recipe: Recipe, epoch: int
-) -> None:
-    rng = np.random.default_rng((recipe.seed, epoch))
-    steps = _epoch_size(faces) // recipe.batch
-    shares = np.array([_SHARE.get(source, 1.0) for source in faces.sources])
-    order = rng.choice(len(shares), steps * recipe.batch, replace=False, p=shares / shares.sum())
-    batches = _batches(faces, targets, order, recipe, rng)
-    progress = tqdm(batches, total=steps, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="step")
-    shown = 0.0
-    for step, (images, wanted) in enumerate(progress):
-        loss = float(network.train_on_batch(images, wanted))
-        shown += (loss - shown) / min(step + 1, 50)
-        progress.set_postfix(loss=f"{shown:.4f}", refresh=False)
-
-
-def _batches(
+    network: keras.Model,
     faces: Faces,
     targets: Targets,
-    order: NDArray[np.int64],
     recipe: Recipe,
-    rng: np.random.Generator,
-) -> Iterator[Batch]:
-    """Yields varied batches, the next one being made while the last one trains."""
-    wearers = can_wear(faces.labels, faces.landmarks)
-
-    def example(place: int) -> tuple[NDArray[np.uint8], Targets]:
-        image, wanted = faces.images[place], targets[place]
-        if wearers[place] and rng.random() < recipe.drawn:
-            image = with_sunglasses(image, faces.landmarks[place], rng)
-            wanted = as_sunglasses(wanted)
-        if recipe.varied:
-            return augmented(image, recipe.side, rng), wanted
-        return reframed(image, recipe.side), wanted
-
-    def batch(chosen: NDArray[np.int64]) -> Batch:
-        images, wanted = zip(*map(example, chosen), strict=True)
-        return prepared(np.stack(images)), np.stack(wanted)
-
-    # One thread: batches are drawn in order from one generator, so that a seed says it all.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        chunks = np.split(order, len(order) // recipe.batch)
-        coming = pool.submit(batch, chunks[0])
-        for chunk in chunks[1:]:
-            ready, coming = coming.result(), pool.submit(batch, chunk)
-            yield ready
-        yield coming.result()
+    epoch: int,
+    keep: Callable[[], float],
+) -> None:
+    """Trains what is left of an epoch: the optimizer knows how many steps were taken."""
+    steps = steps_of(faces, recipe)
+    done = int(network.optimizer.iterations) - epoch * steps
+    coming = batches(faces, targets, recipe, epoch, done)
+    name = f"epoch {epoch + 1}/{recipe.epochs}"
+    progress = tqdm(coming, total=steps, initial=done, desc=name, unit="step", mininterval=5)
+    shown = 0.0
+    for step, (images, wanted) in enumerate(progress, start=done + 1):
+        loss = float(network.train_on_batch(images, wanted))
+        shown += (loss - shown) / min(step - done, 50)
+        progress.set_postfix(loss=f"{shown:.4f}", refresh=False)
+        if step % recipe.kept_every == 0:
+            keep()

@@ -1,14 +1,19 @@
 """The attributes network's loss and its way on after a stop."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is installed for training only")
 pytest.importorskip("tqdm", reason="tqdm is installed for training only")
 
-from training.faces_data import SIDE, UNKNOWN, Faces  # noqa: E402 (needs Keras)
+from training.faces_batches import batches  # noqa: E402 (needs Keras)
+from training.faces_data import SIDE, UNKNOWN, Faces  # noqa: E402
 from training.faces_network import losses  # noqa: E402
-from training.faces_training import Recipe, figures, train  # noqa: E402
+from training.faces_recipe import Recipe  # noqa: E402
+from training.faces_training import figures, train  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(  # Keras's torch backend against NumPy 2
     "ignore:__array__ implementation:DeprecationWarning"
@@ -72,23 +77,57 @@ def some_faces():
     )
 
 
-def trained(work, stops):
-    """A network's weights after two epochs, in a new network after each of the `stops`."""
+class BreaksOff:
+    """Pictures that cannot be read any more after so many."""
+
+    def __init__(self, images, after):
+        self._images = images
+        self._left = after
+
+    def __getitem__(self, place):
+        self._left -= 1
+        if self._left < 0:
+            raise OSError("the disk is gone")
+        return self._images[place]
+
+
+def trained(work, *stops):
+    """A network's weights after two epochs, in a new network after each stop at so many faces."""
     work.mkdir()
-    recipe = Recipe(epochs=2, batch=4, side=INPUT, drawn=0.5)
+    recipe = Recipe(epochs=2, batch=4, side=INPUT, drawn=0.5, kept_every=1)
     faces = some_faces()
-    for stop in (*stops, 2):
+    targets = faces.labels.astype(np.float32)
+    for stop in (*stops, None):
         keras.utils.set_random_seed(9)
         network = small_network()
-        for found in train(network, faces, faces.labels.astype(np.float32), faces, recipe, work):
-            if found["epoch"] == stop:
-                break
+        taught = faces if stop is None else replace(faces, images=BreaksOff(faces.images, stop))
+        with nullcontext() if stop is None else pytest.raises(OSError, match="disk"):
+            for _ in train(network, taught, targets, faces, recipe, work):
+                pass
     return network.get_weights()
 
 
-def test_a_run_that_was_stopped_ends_where_an_unbroken_one_does(tmp_path):
-    unbroken = trained(tmp_path / "unbroken", stops=())
-    stopped = trained(tmp_path / "stopped", stops=(1,))
+@pytest.mark.parametrize("stop", [5, 12, 21])
+def test_a_run_that_was_stopped_ends_where_an_unbroken_one_does(tmp_path, stop):
+    unbroken = trained(tmp_path / "unbroken")
+    stopped = trained(tmp_path / "stopped", stop)
 
     for one, other in zip(unbroken, stopped, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_the_first_epochs_show_smaller_faces():
+    faces, recipe = some_faces(), Recipe(epochs=2, batch=4, side=INPUT, small=(32,))
+    shown = [
+        {images.shape[1] for images, _ in batches(faces, faces.labels, recipe, epoch, 0)}
+        for epoch in range(2)
+    ]
+
+    assert shown == [{32}, {INPUT}]
+
+
+def test_an_epoch_that_is_done_has_no_batch_left():
+    faces, recipe = some_faces(), Recipe(batch=4, side=INPUT)
+
+    assert len(list(batches(faces, faces.labels, recipe, epoch=0, done=2))) == 1
+    assert list(batches(faces, faces.labels, recipe, epoch=0, done=3)) == []

@@ -1,0 +1,32 @@
+"""How an attributes network is trained."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that a seed and the faces do not say."""
+
+    epochs: int = 8
+    batch: int = 64
+    peak_rate: float = 5e-4
+    decays: bool = True  # the rate: up over half an epoch, down to nothing by a cosine
+    seed: int = 1
+    side: int = 112  # pixels, of the network's input
+    # Pixels in the first epochs: most of it can be learnt of smaller faces, at a third of the time
+    # (progressive resizing). The network has to take faces of every size, then.
+    small: tuple[int, ...] = ()
+    kept_every: int = 50  # steps
+    rare: tuple[float, ...] = (1.0, 4.0, 2.0)  # weight of a positive, by label
+    focus: float = 0.0  # exponent of focal loss
+    smoothing: float = 0.0  # how far targets move towards 1/2
+    drawn: float = 0.04  # share of faces that are given sunglasses, of those that can wear them
+    varied: bool = True  # whether faces are augmented
+    first_trained: str | None = None  # layer from which on filters are trained; None: all
+
+    def side_in(self, epoch: int) -> int:
+        """Pixels of the faces in an epoch, counted from 0."""
+        return self.small[epoch] if epoch < len(self.small) else self.side
+
+
+DEFAULT = Recipe(small=(64, 64, 64, 96, 96, 96))
