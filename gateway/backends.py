@@ -22,6 +22,9 @@ class Backend(Protocol):
     def model(self) -> model_pb2.Model | None:
         """The service's model as last heard; None if it was never heard of."""
 
+    def usable(self, version: str) -> bool:
+        """Whether the service is ready, as far as is known here, with that version of its model."""
+
     async def describe(self, call: Call) -> model_pb2.Model | None:
         """The service's model, asked anew; None if it cannot be asked."""
 
@@ -76,6 +79,11 @@ class HostedBackend:
         except TrilensError:
             return None
 
+    def usable(self, version: str) -> bool:
+        """Whether the loaded model is of that version."""
+        model = self.model()
+        return model is not None and model.ref.version == version
+
     async def describe(self, _: Call) -> model_pb2.Model | None:
         """The same."""
         return self.model()
@@ -102,6 +110,10 @@ class OffBackend:
     def model(self) -> model_pb2.Model | None:
         """None."""
         return None
+
+    def usable(self, _: str) -> bool:
+        """Yes: a feature that nobody gets keeps no version of the others from being used."""
+        return True
 
     async def describe(self, _: Call) -> model_pb2.Model | None:
         """None."""

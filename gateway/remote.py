@@ -1,9 +1,6 @@
-"""RemoteBackend: a service in another process, over a channel."""
+"""RemoteBackend: a service in other processes, over channels."""
 
-import asyncio
-import contextlib
 import logging
-from typing import Final
 
 import grpc
 from google.rpc import status_pb2
@@ -13,7 +10,6 @@ from chassis.errors import DeadlineExceeded, Internal, NotReady, TrilensError
 from chassis.images import Pixels
 from chassis.interceptors import STATUS_KEY
 from chassis.options import Options
-from gateway.connection import Connection, Metadata
 from gateway.outcomes import (
     Answered,
     BackendUnreachable,
@@ -21,83 +17,64 @@ from gateway.outcomes import (
     failure,
     failure_of_status,
 )
+from gateway.replicas import NoReplica, Replicas
+from gateway.retries import Asking
 from gateway.tasks import Task
-from trilens.v1 import model_pb2
+from trilens.v1 import image_pb2, model_pb2
 
 logger = logging.getLogger(__name__)
 
-_DESCRIBE_SECONDS: Final = 1.0
-
 
 class RemoteBackend:
-    """A service in another process."""
+    """A service in other processes; with a version, only those that serve it are asked."""
 
-    def __init__(self, feature: str, task: Task, target: str) -> None:
+    def __init__(self, feature: str, task: Task, target: str, version: str | None = None) -> None:
         self._feature = feature
         self._task = task
-        self._target = target
-        self._connection: Connection | None = None
-        self._model: model_pb2.Model | None = None
-        self._learning: asyncio.Task[None] | None = None
+        self._replicas = Replicas(task, target, version)
+        self._asking = Asking(self._replicas)
+        self._started = False
 
     async def answer(self, pixels: Pixels, options: Options, call: Call) -> Answered | Failure:
         """What the service answers, or what kept it from answering."""
-        if self._connection is None:
+        if not self._started:
             return failure(self._feature, NotReady("the gateway starts or stops"))
+        request = self._task.request(image=_message(pixels), options=options)
         try:
-            answered = await self._connection.ask(pixels, options, call)
+            return await self._asking.ask(request, call)
+        except NoReplica:
+            return failure(self._feature, _nobody(self._feature))
         except grpc.aio.AioRpcError as error:
             return self._failure(error)
-        if self._model is None or self._model.ref.digest != answered.model.digest:
-            self._learn()
-        return answered
 
     def model(self) -> model_pb2.Model | None:
-        """The model as the service last described it."""
-        return self._model
+        """The model as most of the service's processes describe it."""
+        return self._replicas.model()
+
+    def usable(self, version: str) -> bool:
+        """Whether a process that is ready serves that version."""
+        return self._started and self._replicas.usable(version)
 
     async def describe(self, call: Call) -> model_pb2.Model | None:
         """The model, if the service tells of it within a second."""
-        try:
-            await self._ask_for_model(call.metadata(), call.deadline.left())
-        except (grpc.aio.AioRpcError, NotReady):
+        if not self._started:
             return None
-        return self._model
+        try:
+            replica = await self._replicas.choose(call)
+            return await replica.describe(call.metadata(), call.deadline.left())
+        except (grpc.aio.AioRpcError, NoReplica):
+            return None
 
     async def start(self) -> bool:
-        """Asks for the model's description in the background: readiness never depends on it."""
-        self._connection = Connection(self._task, self._target)
-        self._learn()
+        """Begins to look for the service: readiness never depends on what is found."""
+        self._replicas.start()
+        self._started = True
         return True
 
     async def stop(self) -> None:
-        """Closes the channel."""
-        if self._learning is not None:
-            self._learning.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._learning
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await connection.close()
-
-    def _learn(self) -> None:
-        if self._learning is None or self._learning.done():
-            self._learning = asyncio.create_task(self._learn_until_told())
-
-    async def _learn_until_told(self) -> None:
-        while True:
-            try:
-                await self._ask_for_model((), _DESCRIBE_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                logger.debug("%s does not describe itself yet: %s", self._feature, error.details())
-                await asyncio.sleep(_DESCRIBE_SECONDS)
-            else:
-                return
-
-    async def _ask_for_model(self, metadata: Metadata, seconds: float) -> None:
-        if self._connection is None:
-            raise NotReady("the gateway starts or stops")
-        self._model = await self._connection.model(metadata, min(seconds, _DESCRIBE_SECONDS))
+        """Takes no more calls, lets those under way end, then closes every channel."""
+        self._started = False
+        await self._replicas.stop()
 
     def _failure(self, error: grpc.aio.AioRpcError) -> Failure:
         logger.debug("%s: %s: %s", self._feature, error.code().name, error.details())
@@ -108,13 +85,25 @@ class RemoteBackend:
         return failure(self._feature, _told(self._feature, error))
 
 
+def _message(pixels: Pixels) -> image_pb2.Image:
+    return image_pb2.Image(
+        pixels=image_pb2.PixelBuffer(
+            width=pixels.width, height=pixels.height, rgb=pixels.array.tobytes()
+        )
+    )
+
+
 def _told(feature: str, error: grpc.aio.AioRpcError) -> TrilensError:
     """What a caller may know of an error that is gRPC's own: no addresses, no internals."""
     match error.code():
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
-            return BackendUnreachable(f"no service answers for {feature}")
+            return _nobody(feature)
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceeded(f"{feature} did not answer in time")
         case code:
             logger.warning("%s: %s: %s", feature, code.name, error.details())
             return Internal()
+
+
+def _nobody(feature: str) -> BackendUnreachable:
+    return BackendUnreachable(f"no service answers for {feature}")

@@ -30,6 +30,12 @@ class Task:
     method: str
     request: Any
 
+    @property
+    def service(self) -> str:
+        """Full name of the service that answers it."""
+        (service,) = self.request.DESCRIPTOR.file.services_by_name.values()
+        return str(service.full_name)
+
 
 TASKS: Final[Mapping[str, Task]] = {
     task.name: task

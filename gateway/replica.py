@@ -1,0 +1,116 @@
+"""Replica: one process of a service: its connection, its calls, the model it described."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any, Final
+
+import grpc
+
+from chassis.call import Call
+from gateway.connection import Connection, Metadata
+from gateway.outcomes import Answered
+from trilens.v1 import model_pb2
+
+logger = logging.getLogger(__name__)
+
+_DESCRIBE_SECONDS: Final = 1.0
+_AWAY: Final = frozenset(
+    (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
+)
+
+
+class Replica:
+    """One process of a service, as this gateway sees it."""
+
+    def __init__(self, address: str, connection: Connection) -> None:
+        self._address = address
+        self.in_flight = 0
+        self._connection = connection
+        self._model: model_pb2.Model | None = None
+        self._learning = asyncio.create_task(self._learn())
+        self._unheard_since: float | None = None  # the first ask after the last sign of life
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it asks for work."""
+        return self._connection.state is grpc.ChannelConnectivity.READY
+
+    @property
+    def away(self) -> bool:
+        """Whether a call would fail at once; neither ready nor away is one that is connected to."""
+        return self._connection.state in _AWAY
+
+    @property
+    def unheard(self) -> float:
+        """Seconds for which it has been asked and given no sign of life; 0 once it gives one."""
+        return 0.0 if self._unheard_since is None else time.monotonic() - self._unheard_since
+
+    @property
+    def model(self) -> model_pb2.Model | None:
+        """The model as it last described it; None until it has."""
+        return self._model
+
+    async def ask(self, request: Any, call: Call) -> Answered:
+        """Its answer; raises AioRpcError."""
+        self._begin()
+        try:
+            answered = await self._connection.ask(request, call)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._unheard_since = None
+            raise
+        finally:
+            self._end()
+        self._unheard_since = None
+        if self._model is None or self._model.ref.digest != answered.model.digest:
+            self.learn()
+        return answered
+
+    async def describe(self, metadata: Metadata, seconds: float) -> model_pb2.Model:
+        """The model, asked anew; raises AioRpcError."""
+        model = await self._connection.model(metadata, min(seconds, _DESCRIBE_SECONDS))
+        self._told(model)
+        return model
+
+    def learn(self) -> None:
+        """Has it describe its model in the background, until it does."""
+        if self._learning.done():
+            self._learning = asyncio.create_task(self._learn())
+
+    async def close(self) -> None:
+        """Ends the connection once its calls have ended; nothing may be asked any more."""
+        self._learning.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._learning
+        await self._idle.wait()
+        await self._connection.close()
+
+    def _begin(self) -> None:
+        self.in_flight += 1
+        self._idle.clear()
+        if self._unheard_since is None:
+            self._unheard_since = time.monotonic()
+
+    def _end(self) -> None:
+        self.in_flight -= 1
+        if self.in_flight == 0:
+            self._idle.set()
+
+    async def _learn(self) -> None:
+        while True:
+            try:
+                self._told(await self._connection.model((), _DESCRIBE_SECONDS, patient=True))
+            except grpc.aio.AioRpcError as error:
+                logger.debug("%s does not describe itself yet: %s", self._address, error.details())
+                if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                    await asyncio.sleep(_DESCRIBE_SECONDS)
+            else:
+                return
+
+    def _told(self, model: model_pb2.Model) -> None:
+        self._model = model
+        self._unheard_since = None

@@ -1,0 +1,158 @@
+"""Replicas: the processes behind one target; each call goes to the one with the fewest under way.
+
+Behind `dns:///host:port` the gateway finds every replica itself and holds a connection to each. Any
+other target is one connection, and gRPC's own to balance.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from chassis.call import Call
+from gateway.addresses import Name
+from gateway.connection import Connection, Route, to_replica, to_service
+from gateway.replica import Replica
+from gateway.tasks import Task
+from trilens.v1 import model_pb2
+
+logger = logging.getLogger(__name__)
+
+_LOOK_UP_SECONDS: Final = 1.0
+# A replica counts as silent after this many times what answers usually take, and never sooner.
+_SILENT_TIMES: Final = 5.0
+_SILENT_SECONDS: Final = 1.0
+_SMOOTHING: Final = 0.1  # share of the newest answer in the running mean of seconds
+
+
+class NoReplica(Exception):
+    """Nobody is there to be asked."""
+
+
+class Replicas:
+    """The processes of one service; with a version, only those that describe themselves so."""
+
+    def __init__(self, task: Task, target: str, version: str | None = None) -> None:
+        self._task = task
+        self._target = target
+        self._version = version
+        self._name = Name.of(target)
+        self._known: dict[str, Replica] = {}
+        self._looked = asyncio.Event()  # set once it was tried to find out who is there
+        self._looking: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._model: model_pb2.Model | None = None
+        self._usual = 0.0  # seconds that an answer takes; running mean
+
+    @property
+    def found(self) -> bool:
+        """Whether each is known apart from the others; else asking again is gRPC's business."""
+        return self._name is not None
+
+    def start(self) -> None:
+        """Begins to look for them."""
+        if self._name is None:
+            self._hold(self._target, to_service(self._target))
+            self._looked.set()
+        else:
+            self._looking = asyncio.create_task(self._look(self._name))
+
+    async def stop(self) -> None:
+        """Lets the calls under way end, then closes every connection."""
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+        self._dismiss(list(self._known))
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+
+    async def choose(self, call: Call, tried: Iterable[Replica] = ()) -> Replica:
+        """The one to ask; one of those tried only if there is no other. Raises NoReplica."""
+        if not self._looked.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._looked.wait(), call.deadline.left())
+        silent = max(_SILENT_SECONDS, _SILENT_TIMES * self._usual)
+
+        def reluctance(one: Replica) -> tuple[bool, bool, bool, bool, int, float]:
+            again, later, quiet = one in tried, not one.ready, one.unheard > silent
+            chance = random.random()  # noqa: S311 - it balances, it guards nothing
+            return one.away, again, later, quiet, one.in_flight, chance
+
+        chosen = min(self._candidates(), key=reluctance, default=None)
+        if chosen is None:
+            raise NoReplica
+        return chosen
+
+    def others(self, tried: Iterable[Replica]) -> bool:
+        """Whether there is one that may answer and was not tried."""
+        return not all(one.away or one in tried for one in self._candidates())
+
+    def took(self, seconds: float) -> None:
+        """Notes how long an answer took."""
+        self._usual += _SMOOTHING * (seconds - self._usual)
+
+    def usable(self, version: str) -> bool:
+        """Whether one that asks for work describes itself with that version."""
+        return any(_serves(one, version) and one.ready for one in self._known.values())
+
+    def model(self) -> model_pb2.Model | None:
+        """The model that most of those that ask for work describe; while none does, the last."""
+        told = [one.model for one in self._candidates() if one.model is not None and one.ready]
+        if told:
+            ((most, _),) = Counter(model.ref.digest for model in told).most_common(1)
+            self._model = next(model for model in told if model.ref.digest == most)
+        return self._model
+
+    def _candidates(self) -> Sequence[Replica]:
+        known = list(self._known.values())
+        if self._version is None:
+            return known
+        return [one for one in known if _serves(one, self._version)]
+
+    async def _look(self, name: Name) -> None:
+        failing = False
+        while True:
+            try:
+                self._take(await name.addresses())
+                failing = False
+            except OSError as error:
+                if not failing:
+                    logger.warning("%s: its replicas stay as known: %s", self._target, error)
+                failing = True
+            self._looked.set()
+            for one in self._known.values():
+                if one.unheard > _SILENT_SECONDS:
+                    one.learn()  # no call goes to a silent one: its answer to this is what counts
+            await asyncio.sleep(_LOOK_UP_SECONDS)
+
+    def _take(self, addresses: frozenset[str]) -> None:
+        """Holds connections to those addresses and to no others.
+
+        With none at all the ready ones stay: the last of a service is being replaced, or its name.
+        """
+        gone = [address for address in self._known if address not in addresses]
+        if not addresses:
+            gone = [address for address in gone if not self._known[address].ready]
+        self._dismiss(gone)
+        came = addresses - self._known.keys()
+        for address in came:
+            self._hold(address, to_replica(address, self._target, self._task.service))
+        if came or gone:
+            logger.info("%s: %d replicas", self._target, len(self._known))
+
+    def _hold(self, address: str, route: Route) -> None:
+        self._known[address] = Replica(address, Connection(self._task, route))
+
+    def _dismiss(self, addresses: Iterable[str]) -> None:
+        for address in addresses:
+            leaving = asyncio.create_task(self._known.pop(address).close())
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+
+def _serves(replica: Replica, version: str) -> bool:
+    return replica.model is not None and replica.model.ref.version == version
