@@ -22,11 +22,7 @@
 {{- include "trilens.overlay" (dict "onto" $c "from" .root.Values.gateway) }}
 {{- $name := printf "%s-gateway" (include "trilens.fullname" .root) }}
 {{- $found := dict "root" .root "c" $c "name" $name "account" $name "component" "gateway" "track" "" "repository" "trilens/gateway" }}
-{{- $_ := set $found "minimum" (int $c.replicas) }}
-{{- if ne $c.scaling.mode "fixed" }}
-{{- $_ := set $found "minimum" (int ($c.scaling.min | default $c.replicas)) }}
-{{- end }}
-{{- $_ := set $found "replicas" $found.minimum }}
+{{- include "trilens.bounds" $found }}
 {{- range $key, $value := $found }}
 {{- $_ := set $.into $key $value }}
 {{- end }}
@@ -62,23 +58,30 @@
 {{- $_ := set $t "account" $account }}
 {{- $_ := set $t "repository" (print "trilens/" $server) }}
 {{- $_ := set $t "package" (print "/models/" (.c.package.name | default .c.feature) "/" .c.version) }}
-{{- $minimum := int .c.replicas }}
-{{- if ne .c.scaling.mode "fixed" }}
-{{- $minimum = int (ternary .c.scaling.min .c.replicas (hasKey .c.scaling "min")) }}
-{{- end }}
+{{- include "trilens.bounds" $t }}
 {{- if .of }}
-{{- $minimum = include "trilens.canaryReplicas" (dict "root" .root "stable" .of.minimum) | int }}
+{{- include "trilens.canaryBounds" (dict "onto" $t "of" .of) }}
 {{- end }}
-{{- $_ := set $t "minimum" $minimum }}
 {{- $_ := set .into (print .key $suffix) $t }}
 {{- end }}
 
-{{/* (root, stable): the canary's share of the stable replicas by weight, at least one, at most `maxExtra`. */}}
-{{- define "trilens.canaryReplicas" -}}
-{{- $share := divf (mulf .stable .root.Values.canary.weight) 100.0 | ceil | int }}
-{{- $most := .root.Values.canary.maxExtra }}
-{{- if not (kindIs "invalid" $most) }}
-{{- $share = min $share (int $most) }}
+{{/* A component: the fewest and the most of its replicas; `replicas` where nobody scales. */}}
+{{- define "trilens.bounds" -}}
+{{- $fixed := int .c.replicas }}
+{{- $_ := set . "minimum" (int (dig "min" $fixed .c.scaling)) }}
+{{- $_ := set . "maximum" (int (dig "max" $fixed .c.scaling)) }}
 {{- end }}
-{{- max 1 $share }}
+
+{{/* (onto, of): a canary's bounds are the stable track's share by weight, at least one, at most `maxExtra`. */}}
+{{- define "trilens.canaryBounds" -}}
+{{- $canary := .of.root.Values.canary }}
+{{- $_ := set .onto "capped" false }}
+{{- range $bound := list "minimum" "maximum" }}
+{{- $share := divf (mulf (get $.of $bound) $canary.weight) 100.0 | ceil | int | max 1 }}
+{{- if and (not (kindIs "invalid" $canary.maxExtra)) (gt $share (int $canary.maxExtra)) }}
+{{- $share = int $canary.maxExtra }}
+{{- $_ := set $.onto "capped" true }}
+{{- end }}
+{{- $_ := set $.onto $bound $share }}
+{{- end }}
 {{- end }}

@@ -163,7 +163,9 @@ env:
     valueFrom:
       resourceFieldRef: {containerName: {{ .container }}, resource: requests.cpu, divisor: "1"}
   {{- end }}
-  {{- include "trilens.tracing" . | nindent 2 }}
+  {{- with include "trilens.tracing" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with .c.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

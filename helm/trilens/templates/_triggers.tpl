@@ -1,0 +1,39 @@
+{{/* A component: KEDA's triggers. */}}
+{{- define "trilens.triggers" -}}
+{{- $keda := .c.scaling.keda | default dict }}
+{{- $trigger := $keda.trigger | default (ternary "queue" "cpu" (hasKey .c "feature")) }}
+{{- if eq $trigger "cpu" }}
+- type: cpu
+  metricType: Utilization
+  metadata: {value: {{ $keda.cpu | default 70 | quote }}}
+{{- else if eq $trigger "gateway" }}
+- type: external
+  metricType: AverageValue
+  metadata:
+    scalerAddress: {{ include "trilens.host" (dict "root" .root "name" (print (include "trilens.fullname" .root) "-gateway-headless")) }}:50052
+    feature: {{ .c.feature }}
+    track: {{ .track }}
+    queueSeconds: {{ $keda.queueSeconds | default 0.5 | quote }}
+    {{- with $keda.inFlight }}
+    inFlight: {{ . | quote }}
+    {{- end }}
+{{- else }}
+{{ include "trilens.podsTrigger" (dict "t" . "metric" "trilens_queue_backlog_seconds" "value" ($keda.queueSeconds | default 0.5)) }}
+{{- with $keda.inFlight }}
+{{ include "trilens.podsTrigger" (dict "t" $ "metric" "trilens_in_flight" "value" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* (t, metric, value): KEDA asks every ready pod behind the Service, and adds up what they say. */}}
+{{- define "trilens.podsTrigger" -}}
+- type: metrics-api
+  metricType: AverageValue
+  metadata:
+    url: http://{{ .t.name }}.{{ .t.root.Release.Namespace }}.svc.{{ .t.root.Values.clusterDomain }}:9090/metrics
+    format: prometheus
+    valueLocation: {{ .metric }}
+    aggregateFromKubeServiceEndpoints: "true"
+    aggregationType: sum
+    targetValue: {{ .value | quote }}
+{{- end }}

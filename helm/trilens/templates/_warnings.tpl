@@ -1,0 +1,63 @@
+{{/* What is allowed and may still surprise; NOTES.txt ends with it. */}}
+{{- define "trilens.warnings" -}}
+{{- $components := dict }}
+{{- include "trilens.tracks" (dict "root" $ "into" $components) }}
+{{- $gateway := dict }}
+{{- include "trilens.gateway" (dict "root" $ "into" $gateway) }}
+{{- $_ := set $components "gateway" $gateway }}
+{{- $alone := list }}
+{{- $stuck := list }}
+{{- $gap := list }}
+{{- $capped := list }}
+{{- $volumes := false }}
+{{- range $components }}
+{{- if and (le (int .minimum) 1) (ne .track "canary") }}
+{{- $alone = append $alone .name }}
+{{- if and .c.disruptionBudget.enabled (hasKey .c.disruptionBudget "minAvailable") }}
+{{- $stuck = append $stuck .name }}
+{{- end }}
+{{- if eq (include "trilens.update" .) "replace" }}
+{{- $gap = append $gap .name }}
+{{- end }}
+{{- end }}
+{{- if .capped }}
+{{- $capped = append $capped .name }}
+{{- end }}
+{{- $volumes = or $volumes (eq (dig "package" "source" "" .c) "image") }}
+{{- end }}
+{{- with $alone }}
+- one replica only, so a drain of its node is an outage: {{ join ", " . }}
+{{- end }}
+{{- with $stuck }}
+- their PodDisruptionBudget lets no node with them be drained (minAvailable with one replica): {{ join ", " . }}
+{{- end }}
+{{- with $gap }}
+- an upgrade replaces their one pod before the next is ready, which is an outage (update: surge, where an accelerator is spare): {{ join ", " . }}
+{{- end }}
+{{- with $capped }}
+- canary.maxExtra keeps fewer replicas than the weight asks for: {{ join ", " . }}
+{{- end }}
+{{- if and $volumes (semverCompare "<1.35.0-0" .Capabilities.KubeVersion.Version) }}
+- image volumes need the feature gate ImageVolume before Kubernetes 1.35
+{{- end }}
+{{- if not .Values.networkPolicy.enabled }}
+- no network policy guards the models: whoever reaches their pods may call them
+{{- end }}
+{{- if not (include "trilens.digests" .) }}
+- images are named by tags, which can change: image.digest of each pins them
+{{- end }}
+{{- end }}
+
+{{/* "yes" if every image is named by its digest. */}}
+{{- define "trilens.digests" -}}
+{{- $components := dict }}
+{{- include "trilens.tracks" (dict "root" $ "into" $components) }}
+{{- $gateway := dict }}
+{{- include "trilens.gateway" (dict "root" $ "into" $gateway) }}
+{{- $_ := set $components "gateway" $gateway }}
+{{- $all := true }}
+{{- range $components }}
+{{- $all = and $all (hasKey .c.image "digest") }}
+{{- end }}
+{{- ternary "yes" "" $all }}
+{{- end }}
