@@ -32,13 +32,16 @@ class Release:
         """Its gateway's Deployment and Service."""
         return f"{self.fullname}-gateway"
 
-    def install(self, values: Json, folder: Path, *words: str, fails: bool = False) -> str:
-        """Installs it and waits until all of it is ready."""
-        return self._put("install", values, folder, *words, fails=fails)
+    def install(self, values: Json, folder: Path, *, wait: bool = True) -> str:
+        """Installs it and, unless told otherwise, waits until all of it is ready."""
+        return self.helm(*self.command("install", values, folder, wait=wait))
 
-    def upgrade(self, values: Json, folder: Path, *words: str, fails: bool = False) -> str:
-        """Changes it to exactly these values."""
-        return self._put("upgrade", values, folder, *words, fails=fails)
+    def command(self, verb: str, values: Json, folder: Path, *, wait: bool = True) -> list[str]:
+        """The words for helm that make it exactly so."""
+        file = folder / f"{self.name}.json"
+        file.write_text(json.dumps(values))
+        words = [verb, self.name, CHART, f"--values={file}"]
+        return [*words, "--wait", PATIENCE] if wait else words
 
     def change(self, *settings: str) -> str:
         """Changes some values, and keeps the others."""
@@ -99,12 +102,6 @@ class Release:
         self.helm("uninstall", self.name, "--wait", PATIENCE)
         selector = f"--selector=app.kubernetes.io/instance={self.name}"
         self.kubectl("wait", "pods", selector, "--for=delete", PATIENCE)
-
-    def _put(self, verb: str, values: Json, folder: Path, *words: str, fails: bool) -> str:
-        file = folder / f"{self.name}.json"
-        file.write_text(json.dumps(values))
-        wait = ("--wait", PATIENCE)
-        return self.helm(verb, self.name, CHART, f"--values={file}", *wait, *words, fails=fails)
 
 
 @contextmanager
