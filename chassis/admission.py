@@ -50,6 +50,10 @@ class Admission:
         self._lent = 0
         self._line: Line[_Turn, None] = Line()
 
+    def crowded(self) -> bool:
+        """Whether calls wait for a place."""
+        return len(self._line) > 0
+
     @asynccontextmanager
     async def place(self, call: Call, size: int) -> AsyncIterator[Admitted]:
         """A place for the block and its photo of `size` bytes.

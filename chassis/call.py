@@ -16,6 +16,7 @@ LANE_KEY: Final = "trilens-lane"
 PRIORITY_KEY: Final = "trilens-priority"
 REQUEST_ID_KEY: Final = "trilens-request-id"
 STABLE: Final = "stable"
+CANARY: Final = "canary"
 MAX_ID_CHARACTERS: Final = 128
 
 # A caller's clock starts before its call has arrived: its giving up may come this much before the
@@ -62,7 +63,8 @@ class Call:
     deadline: Deadline
     request_id: str
     caller: str = ""
-    lane: str = STABLE
+    lane: str = STABLE  # the set of model versions it meets
+    asked_lane: str = ""  # the lane its caller named, if any
     priority: Priority = Priority.INTERACTIVE
     trace: TraceContext = field(default_factory=TraceContext)
 
@@ -92,11 +94,13 @@ def call_from_metadata(
     given: Mapping[str, str] = {
         key.lower(): value for key, value in metadata if isinstance(value, str)
     }
+    asked_lane = valid_id(given.get(LANE_KEY, ""))
     return Call(
         deadline=deadline,
         request_id=valid_id(given.get(REQUEST_ID_KEY, "")) or new_request_id(),
         caller=caller,
-        lane=valid_id(given.get(LANE_KEY, "")) or STABLE,
+        lane=asked_lane or STABLE,
+        asked_lane=asked_lane,
         priority=_priority(given.get(PRIORITY_KEY, "")),
         trace=propagate.extract(given, context=TraceContext()),
     )

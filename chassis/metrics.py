@@ -51,7 +51,7 @@ RPC_IN_FLIGHT: Final = Gauge(
 )
 STAGE_SECONDS: Final = Histogram(
     "trilens_stage_seconds",
-    "Seconds of a call's stages: admit, decode, feature, explain, merge; item: one of a batch.",
+    "Seconds of a call's stages: admit, decode, feature, explain, merge, shadow; item: of a batch.",
     ("stage",),
     buckets=_SECONDS,
     registry=REGISTRY,
@@ -92,8 +92,8 @@ RELEASE_PROBLEM: Final = Gauge(
 )
 SHADOWS: Final = Counter(
     "trilens_shadow_total",
-    "Photos to copy to a canary: compared, failed, timed_out, or dropped for want of room.",
-    ("outcome",),
+    "Stable answers to compare with a canary's: compared, failed, timed_out, or dropped when busy.",
+    ("feature", "outcome"),
     registry=REGISTRY,
 )
 AGREEMENT: Final = Counter(

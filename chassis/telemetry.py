@@ -31,6 +31,7 @@ INFER: Final = "infer"  # service: a photo within its batch
 BATCH: Final = "batch"  # service: the batch itself, a trace of its own, linked to its members
 EXPLAIN: Final = "explain"  # service: the maps that a caller asked for, waits included
 MERGE: Final = "merge"  # gateway: outcomes to response
+SHADOW: Final = "shadow"  # gateway: a photo's copy to the canary, after its answer
 
 # Attributes.
 REQUEST_ID: Final = "trilens.request_id"
@@ -122,6 +123,11 @@ def span(
     finally:
         begun.end()
         STAGE_SECONDS.labels(name).observe(time.perf_counter() - began)
+
+
+def mark(context: Context, name: str, value: str) -> None:
+    """Sets an attribute of the span that the context is below of."""
+    trace.get_current_span(context).set_attribute(name, value)
 
 
 def fail(failed: Span, why: str) -> None:

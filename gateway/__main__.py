@@ -1,6 +1,8 @@
 """The gateway as a process: one call in, every model asked, one answer out."""
 
+import os
 import sys
+from collections.abc import Mapping
 
 from chassis.compute import ComputePool
 from chassis.server import run
@@ -43,9 +45,18 @@ def hosting(settings: GatewaySettings) -> Host:
     return host
 
 
+def api_around(environment: Mapping[str, str]) -> str:
+    """The API server's URL as Kubernetes tells its containers, which needs no DNS; else ""."""
+    host = environment.get("KUBERNETES_SERVICE_HOST", "")
+    port = environment.get("KUBERNETES_SERVICE_PORT", "443")
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}" if host else ""
+
+
 def main() -> None:
     """Serves until told to stop."""
     server, settings = read(ServerSettings, GatewaySettings, sys.argv[1:])
+    if not settings.kubernetes_api:
+        settings = settings.model_copy(update={"kubernetes_api": api_around(os.environ)})
     if problems := tuple(contradictions(server, settings)):
         sys.stderr.write("\n".join(problems) + "\n")
         raise SystemExit(2)

@@ -2,47 +2,43 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chassis.admission import Admission
-from chassis.call import STABLE, Call
-from chassis.decoder import Decoder
+from chassis.call import Call
+from chassis.decoder import Decoder, Views
 from chassis.metrics import ANSWERS
 from chassis.options import Options
-from chassis.telemetry import COMPLETENESS, MERGE, span
-from gateway.backends import Backend, max_side
+from chassis.telemetry import COMPLETENESS, LANE, MERGE, mark, span
+from gateway.backends import max_side
 from gateway.checks import check, check_outcomes
 from gateway.fanout import Ask, fan_out
+from gateway.features import Feature
+from gateway.lanes import Lane, Lanes
 from gateway.merge import AnalysisFailed, merge
 from gateway.outcomes import Failure, Outcome
-from gateway.pulse import Pulse
-from gateway.tasks import Task
+from gateway.shadow import Shadows
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import image_pb2
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """A feature of the deployment."""
-
-    name: str
-    task: Task
-    backend: Backend
-    on_by_default: bool
-    pulse: Pulse
-
-
 class Analyzer:
     """Analyses photos with a deployment's features."""
 
     def __init__(
-        self, features: Mapping[str, Feature], decoder: Decoder, admission: Admission
+        self,
+        features: Mapping[str, Feature],
+        lanes: Lanes,
+        shadows: Shadows,
+        decoder: Decoder,
+        admission: Admission,
     ) -> None:
-        self._features = features
         self._tasks = {name: feature.task for name, feature in features.items()}
-        self._defaults = [one for one in features.values() if one.on_by_default]
+        self._defaults = [name for name, one in features.items() if one.on_by_default]
+        self._lanes = lanes
+        self._shadows = shadows
         self._decoder = decoder
         self._admission = admission
 
@@ -52,12 +48,20 @@ class Analyzer:
         Raises InvalidRequest with every violation, InvalidImage, QueueFull, DeadlineExceeded, and
         AnalysisFailed when no feature, or not every required one, answered.
         """
-        call = replace(call, lane=STABLE)  # one set of versions: whatever the caller says
         check(request, self._tasks, has_defaults=bool(self._defaults))
-        asked = self._asked(request)
+        with self._lanes.lane(call, request.affinity_key) as lane:
+            mark(call.trace, LANE, lane.name)
+            return await self._on(lane, request, replace(call, lane=lane.name))
+
+    async def _on(
+        self, lane: Lane, request: pb.AnalyzeImageRequest, call: Call
+    ) -> pb.AnalyzeImageResponse:
+        asked = self._asked(request, lane)
         async with self._admission.place(call, len(request.image.content)) as admitted:
+            copied = self._shadows.plan(lane, asked)
             sides = {feature.name: max_side(feature.backend) for feature, _ in asked}
-            views = await self._decoder.views(request.image, frozenset(sides.values()), call)
+            wanted = frozenset(sides.values()).union(copied.sides.values())
+            views = await self._decoder.views(request.image, wanted, call)
             asks = [
                 Ask(
                     feature.name,
@@ -70,39 +74,47 @@ class Analyzer:
             ]
             outcomes = await fan_out(asks, call, admitted.lend)
         check_outcomes(request, self._tasks, outcomes)
-        with span(MERGE, call.trace) as own:
-            required = [one.feature for one in request.features if one.required]
-            try:
-                response = merge(outcomes, required)
-            except AnalysisFailed:
-                ANSWERS.labels("failed", call.lane).inc()
-                raise
-            completeness = completeness_name(response.completeness)
-            own.set_attribute(COMPLETENESS, completeness)
-        ANSWERS.labels(completeness, call.lane).inc()
-        if response.completeness != pb.COMPLETENESS_FULL:
-            logger.info("partial answer: %s", missing(outcomes))
-        photo = views.photo
-        response.image.CopyFrom(
-            image_pb2.ImageProperties(
-                width=photo.width,
-                height=photo.height,
-                format=photo.format,
-                sha256=photo.sha256.hex(),
-            )
-        )
-        response.request_id = call.request_id
-        response.lane = call.lane
-        return response
+        self._shadows.send(copied, views, outcomes, call)
+        return _answer(request, views, outcomes, call)
 
-    def _asked(self, request: pb.AnalyzeImageRequest) -> list[tuple[Feature, Options]]:
+    def _asked(self, request: pb.AnalyzeImageRequest, lane: Lane) -> list[tuple[Feature, Options]]:
         if not request.features:
-            return [(feature, feature.task.no_options) for feature in self._defaults]
+            defaults = (lane.features[name] for name in self._defaults)
+            return [(feature, feature.task.no_options) for feature in defaults]
         return [
             (feature, getattr(one, feature.task.name))
             for one in request.features
-            for feature in (self._features[one.feature],)
+            for feature in (lane.features[one.feature],)
         ]
+
+
+def _answer(
+    request: pb.AnalyzeImageRequest, views: Views, outcomes: Mapping[str, Outcome], call: Call
+) -> pb.AnalyzeImageResponse:
+    with span(MERGE, call.trace) as own:
+        required = [one.feature for one in request.features if one.required]
+        try:
+            response = merge(outcomes, required)
+        except AnalysisFailed:
+            ANSWERS.labels("failed", call.lane).inc()
+            raise
+        completeness = completeness_name(response.completeness)
+        own.set_attribute(COMPLETENESS, completeness)
+    ANSWERS.labels(completeness, call.lane).inc()
+    if response.completeness != pb.COMPLETENESS_FULL:
+        logger.info("partial answer: %s", missing(outcomes))
+    photo = views.photo
+    response.image.CopyFrom(
+        image_pb2.ImageProperties(
+            width=photo.width,
+            height=photo.height,
+            format=photo.format,
+            sha256=photo.sha256.hex(),
+        )
+    )
+    response.request_id = call.request_id
+    response.lane = call.lane
+    return response
 
 
 def missing(outcomes: Mapping[str, Outcome]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from chassis.admission import Admission
 from chassis.compute import ComputePool
@@ -9,18 +10,27 @@ from chassis.decoder import decoder
 from chassis.doors import Server
 from chassis.images import ImageLimits
 from chassis.settings import ServerSettings
-from gateway.analyze import Analyzer, Feature
+from gateway.analyze import Analyzer
 from gateway.backends import Backend, HostedBackend, HostedService, OffBackend
+from gateway.features import Feature
+from gateway.lanes import Lanes, OpenCanary
 from gateway.pulse import Pulse
+from gateway.release_document import Canary
+from gateway.release_source import ReleaseSource
 from gateway.remote import RemoteBackend
 from gateway.servicer import ImageAnalysisServicer, limits
 from gateway.settings import FeatureSettings, GatewaySettings
+from gateway.shadow import Shadows
 from gateway.tasks import TASKS
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import analysis_pb2_grpc as rpc
 
 # Makes a service that is hosted here, from its feature's settings; only __main__ knows how.
 Host = Callable[[FeatureSettings, ComputePool], HostedService]
+
+# A gateway that begins waits at most so long for a canary that is to get calls: with it from the
+# first call on, callers keep their lane when they come to a new gateway.
+_CANARY_SECONDS: Final = 3.0
 
 
 class GatewayApp:
@@ -37,12 +47,18 @@ class GatewayApp:
         )
         # Two more than threads: one call is decoded and one is merged while models work on others.
         active = settings.max_active or server.slots() + 2
+        admission = Admission(active, settings.max_waiting, settings.max_held_bytes)
+        self._lanes = Lanes(self._features, _open_canary(settings), may_ask=settings.lane_header)
+        self._shadows = Shadows(settings.max_shadow, settings.shadow_seconds, admission.crowded)
+        self._release = ReleaseSource(settings, self._lanes.take)
         analyzer = Analyzer(
             self._features,
+            self._lanes,
+            self._shadows,
             decoder(self._pool, image_limits),
-            Admission(active, settings.max_waiting, settings.max_held_bytes),
+            admission,
         )
-        self._servicer = ImageAnalysisServicer(analyzer, self._features, limits(settings, server))
+        self._servicer = ImageAnalysisServicer(analyzer, self._lanes, limits(settings, server))
 
     def register(self, server: Server) -> None:
         """Adds ImageAnalysisService."""
@@ -51,7 +67,7 @@ class GatewayApp:
     async def start(self) -> bool:
         """Starts every backend; False if a model that is hosted here does not load."""
         started = await asyncio.gather(
-            *(feature.backend.start() for feature in self._features.values())
+            self._start_lanes(), *(feature.backend.start() for feature in self._features.values())
         )
         return all(started)
 
@@ -60,10 +76,18 @@ class GatewayApp:
         return ""
 
     async def stop(self) -> None:
-        """Stops every backend, then the pool."""
+        """Stops what follows and copies, every backend, then the pool."""
+        await self._release.stop()
+        await self._shadows.stop()
+        await self._lanes.stop()
         for feature in self._features.values():
             await feature.backend.stop()
         self._pool.close()
+
+    async def _start_lanes(self) -> bool:
+        await self._release.start()
+        await self._lanes.settled(_CANARY_SECONDS)
+        return True
 
 
 def _features(
@@ -87,3 +111,12 @@ def _backend(name: str, settings: FeatureSettings, pool: ComputePool, host: Host
     if settings.model is not None:
         return HostedBackend(name, host(settings, pool))
     return RemoteBackend(name, TASKS[settings.task], settings.target or "")
+
+
+def _open_canary(settings: GatewaySettings) -> OpenCanary:
+    def open_canary(feature: Feature, canary: Canary) -> Backend:
+        if not settings.features[feature.name].enabled:
+            return feature.backend
+        return RemoteBackend(feature.name, feature.task, canary.target, canary.version)
+
+    return open_canary

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import NoDecode
 
 from chassis.images import ImageLimits
-from chassis.settings import FROM_JSON, ServerSettings, Settings
+from chassis.settings import FROM_JSON, Seconds, ServerSettings, Settings
 
 _OF_HOSTED: Final = ("runtime", "threshold_files", "threshold_set")
 
@@ -84,6 +84,35 @@ class GatewaySettings(Settings):
     max_explaining: int = Field(
         4, ge=1, le=1000, description="Photos a hosted model may explain at once; more: shed."
     )
+    release_configmap: str = Field(
+        "",
+        pattern=r"^$|^[a-z0-9.-]+/[a-z0-9.-]+$",
+        description="NAMESPACE/NAME of the ConfigMap with release.json, which is watched.",
+    )
+    release_overlay: str = Field(
+        "",
+        pattern=r"^[a-z0-9.-]*$",
+        description="Name of the ConfigMap with a rollout's overlay.json, in that namespace.",
+    )
+    release_file: Path | None = Field(
+        None,
+        description="File that holds release.json: read until the API server answers, or alone.",
+    )
+    kubernetes_api: str = Field(
+        "", description="URL of the API server; by default that of the cluster around the pod."
+    )
+    kubernetes_account: Path = Field(
+        Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        description="Folder of the pod's token and of the API server's ca.crt.",
+    )
+    lane_header: bool = Field(
+        default=True,
+        description="Whether a call may name its lane: trilens-lane: canary or stable.",
+    )
+    max_shadow: int = Field(
+        4, ge=0, le=1000, description="Photos copied to a canary at once; more: not copied."
+    )
+    shadow_seconds: Seconds = Field(5.0, description="Seconds that a canary gets for a copy.")
 
 
 def contradictions(server: ServerSettings, gateway: GatewaySettings) -> Iterator[str]:
@@ -92,4 +121,10 @@ def contradictions(server: ServerSettings, gateway: GatewaySettings) -> Iterator
         yield (
             "TRILENS_MAX_IMAGE_BYTES: must be below TRILENS_MAX_MESSAGE_BYTES, so that a photo "
             "that is too large gets an answer that says so"
+        )
+    if gateway.release_overlay and not gateway.release_configmap:
+        yield "TRILENS_RELEASE_OVERLAY: lies over a release in TRILENS_RELEASE_CONFIGMAP: set that"
+    if gateway.release_configmap and not gateway.kubernetes_api:
+        yield (
+            "TRILENS_RELEASE_CONFIGMAP: no cluster around this process: set TRILENS_KUBERNETES_API"
         )
