@@ -6,14 +6,7 @@ from tests.e2e.clusters import Cluster
 
 
 @cache
-def images(cluster: Cluster) -> None:
-    """The images of this checkout; a cluster that others started has to have them already."""
+def product(cluster: Cluster) -> None:
+    """Builds and loads the images; a cluster that others started has to have them already."""
     if cluster.own:
-        cluster.do("product")
-
-
-@cache
-def tiny_packages(cluster: Cluster) -> None:
-    """Images of packages that predict at once, one for each version."""
-    if cluster.own:
-        cluster.do("product", "--tiny")
+        cluster.do("images")

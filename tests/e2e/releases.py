@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.cluster import network
 from tests.e2e.clusters import Cluster, Json, namespace
 
 CHART = "helm/trilens"
@@ -90,6 +91,17 @@ class Release:
         text = self.cluster.kubectl("get", "--raw", f"{path}/proxy/metrics")
         found = re.findall(r"^([a-z_]+(?:\{.*\})?) (\S+)$", text, re.MULTILINE)
         return {name: float(value) for name, value in found}
+
+    @contextmanager
+    def doors(self) -> Iterator[str]:
+        """The name of its gateways' addresses, for clients who balance their calls themselves."""
+        if not self.cluster.own:
+            with self.door() as address:
+                yield address
+            return
+        host = f"{self.gateway}-headless.{self.namespace}.svc.{network.DOMAIN}"
+        # Asked of the cluster's own name server: commands of this machine know another one.
+        yield f"dns://{network.DNS}/{host}:50051"
 
     @contextmanager
     def door(self) -> Iterator[str]:

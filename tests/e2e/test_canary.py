@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.clusters import Cluster, until
 from tests.e2e.loading import Calls, calls, loading
-from tests.e2e.product import images, tiny_packages
+from tests.e2e.product import product
 from tests.e2e.releases import Release, strict_namespace
 from tests.e2e.values import tiny
 
@@ -30,8 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
     """Two gateways, two detectors of version 1.0.0; revision 1."""
-    images(cluster)
-    tiny_packages(cluster)
+    product(cluster)
     with strict_namespace(cluster, NAMESPACE):
         release = Release(cluster, NAMESPACE)
         release.install(tiny("detector", version=STABLE), folder)

@@ -8,7 +8,7 @@ import pytest
 from local.cluster.oci import PROBE
 from tests.e2e.answers import analyze, difference, make_run
 from tests.e2e.clusters import Cluster, pod, until
-from tests.e2e.product import images, tiny_packages
+from tests.e2e.product import product
 from tests.e2e.releases import Release, strict_namespace
 from tests.e2e.values import PHOTO, REAL, tiny
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
     """The real models, with the chart's own replicas and policies."""
-    images(cluster)
+    product(cluster)
     with strict_namespace(cluster, NAMESPACE):
         release = Release(cluster, NAMESPACE)
         release.install(REAL, folder)
@@ -57,7 +57,6 @@ def test_a_photo_gets_the_answer_that_make_run_gives(cluster: Cluster, release: 
 def test_a_second_release_beside_it_answers_for_itself(
     cluster: Cluster, release: Release, folder: Path
 ):
-    tiny_packages(cluster)
     second = Release(cluster, NAMESPACE, "second")
     second.install(tiny("detector", replicas=1), folder)
     try:

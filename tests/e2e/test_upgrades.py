@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.clusters import Cluster, until
 from tests.e2e.loading import Calls, Load, loading, rest
-from tests.e2e.product import images, tiny_packages
+from tests.e2e.product import product
 from tests.e2e.releases import Release, strict_namespace
 from tests.e2e.values import tiny
 
@@ -40,8 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
     """Two gateways, two detectors."""
-    images(cluster)
-    tiny_packages(cluster)
+    product(cluster)
     with strict_namespace(cluster, NAMESPACE):
         release = Release(cluster, NAMESPACE)
         release.install(tiny("detector"), folder)
@@ -55,7 +54,7 @@ def under_load(
     """Calls at a constant rate before, during and after what the test does; told in the report."""
     file = folder / request.node.name
     words = ["--retries"] if request.node.get_closest_marker("retries") else []
-    with release.door() as address, loading(release.cluster, address, file, *words) as load:
+    with release.doors() as address, loading(release.cluster, address, file, *words) as load:
         until(lambda: len(load.so_far().lines) > RATE)
         yield load
     note(**load.so_far().told())

@@ -2,9 +2,12 @@
 
 from tests.e2e.clusters import Json
 
-# As `make images` names them.
-IMAGES: Json = {"registry": "localhost", "tag": "1", "pullPolicy": "Never"}
+# What `make images` makes: the version is the chart's, whose tags need not be named.
+IMAGES: Json = {"registry": "localhost", "pullPolicy": "Never"}
+# The models' images, with every tiny package in them.
+_WITH_TINY: Json = {"tag": "0.1.0-tiny"}
 PHOTO = "tests/photos/two_people.jpg"
+MODELS = ("classifier", "captioner", "detector")
 
 # Several releases share a small node, so that all ask for less than they would elsewhere.
 _LITTLE: Json = {"requests": {"cpu": "20m", "memory": "64Mi"}}
@@ -18,14 +21,11 @@ REAL: Json = {
 
 def tiny(*models: str, version: str = "1.0.0", replicas: int = 2) -> Json:
     """Those models with packages that predict in less than a millisecond, and no others."""
-    known = ("classifier", "captioner", "detector")
-    package = {"source": "image", "image": {"registry": "localhost", "repository": "tiny"}}
     return {
         "image": IMAGES,
         "gateway": {"replicas": replicas, "resources": _LITTLE},
-        "modelDefaults": {"resources": _LITTLE, "replicas": replicas},
+        "modelDefaults": {"resources": _LITTLE, "replicas": replicas, "image": _WITH_TINY},
         "models": {
-            name: {"version": version, "package": package} if name in models else {"enabled": False}
-            for name in known
+            name: {"version": version} if name in models else {"enabled": False} for name in MODELS
         },
     }

@@ -1,0 +1,108 @@
+"""Scaling: replicas follow the queue, up and down, and new pods get their share of the calls."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clusters import Cluster, Json, until
+from tests.e2e.loading import loading, rest
+from tests.e2e.product import product
+from tests.e2e.releases import Release, merged, strict_namespace
+from tests.e2e.values import tiny
+
+NAMESPACE = "scaling"
+SETTLED_SECONDS = 15.0  # after a pod became ready
+MEASURED_SECONDS = 15.0
+LEAST_SHARE = 0.8
+
+Noting = Callable[..., None]
+
+
+@pytest.fixture
+def release(cluster: Cluster) -> Iterator[Release]:
+    product(cluster)
+    with strict_namespace(cluster, NAMESPACE):
+        yield Release(cluster, NAMESPACE)
+
+
+def answered(release: Release, component: str) -> Mapping[str, tuple[float, float]]:
+    """For each pod the time, and how many calls it has answered until then."""
+    found = {}
+    for pod in release.pods(component):
+        told = release.metrics(pod)
+        counts = [n for name, n in told.items() if name.startswith("trilens_rpc_seconds_count{")]
+        found[pod["metadata"]["name"]] = (time.monotonic(), sum(counts))
+    return found
+
+
+def shares(release: Release, component: str) -> Mapping[str, float]:
+    """What each pod gets of the calls from now on, as a multiple of a fair share."""
+    before = answered(release, component)
+    rest(MEASURED_SECONDS)
+    after = answered(release, component)
+    rates = {
+        name: (after[name][1] - count) / (after[name][0] - moment)
+        for name, (moment, count) in before.items()
+    }
+    fair = sum(rates.values()) / len(rates)
+    return {name: rate / fair for name, rate in rates.items()}
+
+
+@pytest.mark.parametrize("component", ["gateway", "detector"])
+def test_new_pods_get_their_share_of_the_calls_soon(
+    cluster: Cluster, release: Release, tmp_path: Path, note: Noting, component: str
+):
+    release.install(tiny("detector", replicas=1), tmp_path)
+    with release.doors() as address, loading(cluster, address, tmp_path / "calls", "--retries"):
+        old = {pod["metadata"]["name"] for pod in release.pods(component)}
+        deployment = f"{release.fullname}-{component}"
+        release.kubectl("scale", "deployment", deployment, "--replicas=3")
+        until(lambda: release.ready(component) == 3, seconds=120)
+        rest(SETTLED_SECONDS)
+        found = shares(release, component)
+
+    new = [share for name, share in found.items() if name not in old]
+    note(shares_of_new_pods=[round(share, 2) for share in new])
+    assert len(new) == 2
+    assert min(new) >= LEAST_SHARE
+
+
+def scaled() -> Json:
+    """A detector with few photos per second, and KEDA to give it more replicas."""
+    keda = {
+        "queueSeconds": 0.2,
+        "pollingInterval": 2,
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 5}},
+    }
+    # 30 ms for two photos: a replica does 67 a second, of the 100 that come.
+    slow = {
+        "version": "2.0.0",
+        "settings": {"max_batch": 2},
+        "scaling": {"mode": "keda", "min": 1, "max": 3, "keda": keda},
+    }
+    return merged(tiny("detector", replicas=1), {"models": {"detector": slow}})
+
+
+@pytest.mark.own  # elsewhere KEDA may be missing
+def test_replicas_follow_the_queue_up_and_down(
+    cluster: Cluster, release: Release, tmp_path: Path, note: Noting
+):
+    cluster.do("add", "keda")
+    release.install(scaled(), tmp_path)
+
+    with release.doors() as address, loading(cluster, address, tmp_path / "calls") as load:
+        begun = time.monotonic()
+        until(lambda: release.ready("detector") >= 2, seconds=180)
+        up = time.monotonic() - begun
+        # With replicas enough nothing waits long any more, and every call is answered in full.
+        until(lambda: not load.so_far().since(time.time() - 10).partial, seconds=120)
+    ended = time.monotonic()
+    until(lambda: len(release.pods("detector")) == 1, seconds=300)
+
+    note(
+        seconds_until_two_are_ready=round(up, 1),
+        seconds_until_one_is_left=round(time.monotonic() - ended, 1),
+        **load.so_far().told(),
+    )
