@@ -156,6 +156,7 @@ class FakeModel:
 
     `gate`: predicting waits until it is set. `broken`: predicting raises it. `refuses`: photos for
     which it says True get a ModelError, alone. `explainer`: explains, if there is one.
+    `prediction`: in place of its task's. Whatever else is given goes into the manifest.
     """
 
     def __init__(
@@ -166,14 +167,16 @@ class FakeModel:
         broken: Exception | None = None,
         refuses: Callable[[Pixels], bool] = lambda _: False,
         explainer: FakeExplainer | None = None,
+        prediction: Any = None,
+        **manifest: Any,
     ) -> None:
-        self.package = fake_package(task)
+        self.package = fake_package(task, **manifest)
         self.max_side = self.package.manifest.max_side
         self.explainer = explainer
         self.batches: list[tuple[Pixels, ...]] = []
         self.began = threading.Event()
         self.closed = False
-        self._prediction: Any = PREDICTIONS[task]
+        self._prediction = PREDICTIONS[task] if prediction is None else prediction
         self._gate = gate
         self._broken = broken
         self._refuses = refuses
