@@ -13,6 +13,7 @@ import click
 from services.manifest import License, Task
 from services.packages import InvalidPackage, open_package
 from services.packages.build import build
+from services.packages.fetch import fetch
 from services.packages.order import Order
 from services.packages.report import report
 from services.packages.thresholds import show
@@ -48,6 +49,19 @@ def verify_command(folders: tuple[Path, ...]) -> None:
         else:
             click.echo(f"{folder}: sound")
     sys.exit(min(failed, 1))
+
+
+@commands.command("fetch")
+@click.argument("uri")
+@click.argument("target", type=_Folder)
+@click.option("--sha256", "digest", required=True, help="Of its manifest.json, in hex.")
+def fetch_command(uri: str, target: Path, digest: str) -> None:
+    """Makes TARGET the package in the tar archive at URI: http(s), file:// or a path."""
+    try:
+        package = fetch(uri, digest.removeprefix("sha256:").lower(), target)
+    except (InvalidPackage, OSError) as problem:
+        raise click.ClickException(_line(problem)) from problem
+    click.echo(f"{package.manifest.name} {package.manifest.version} is in {target}")
 
 
 @commands.command("thresholds")
