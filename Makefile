@@ -24,7 +24,7 @@ run test unit test-training bench: export PYTHONDONTWRITEBYTECODE =
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help run test unit test-training check format lint types contract breaking protos lock bench \
-	cluster cluster-down e2e parity evaluate clean train-attributes train-captions train-objects
+	cluster cluster-down images e2e parity evaluate clean train-attributes train-captions train-objects
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ cluster: $(DEV) $(DEVICES) ## start a real Kubernetes for tests; builds it once;
 
 cluster-down: $(DEV) $(DEVICES) ## end it, and leave nothing behind
 	@.venv-dev/bin/python -m local.cluster down
+
+images: $(DEV) $(DEVICES) ## build the container images, and load them into the cluster if it runs; needs root
+	@.venv-dev/bin/python -m local.cluster images
 
 e2e: $(DEV) $(STUBS) $(DEVICES) ## run the tests that need a real cluster, and root and Go (TESTS=...)
 	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))

@@ -4,9 +4,11 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
-from local.cluster import addons, cluster, control, gpus, images
+from local.cluster import addons, cluster, control, gpus, images, oci, product
 from local.cluster.alone import alone
 from local.cluster.build import build
 from local.cluster.needs import Unmet, check_machine
@@ -51,6 +53,11 @@ def _do(options: argparse.Namespace, place: Place) -> None:
         case "image":
             with alone("images"):
                 _image(options, place)
+        case "images":
+            with alone("images"):
+                _loaded(chain(product.build(), product.build_tiny()), place)
+        case "package":
+            _loaded(map(product.package, options.folders), place)
         case "gpu":
             _living(place)
             gpus.set_health(place.gpus, options.gpu, options.health)
@@ -62,11 +69,16 @@ def _image(options: argparse.Namespace, place: Place) -> None:
     images.build_base()
     arguments = {"BASE": images.BASE, **dict(options.build_arg)}
     recipe = images.Recipe(options.dockerfile, options.context, options.target, arguments)
-    file = images.build(options.image, recipe)
-    print(f"{options.image} is in {file}")
-    if living := Living.read(place):
-        images.load(living, file)
-        print(f"cluster {place.name} has it")
+    _loaded([images.build(options.image, recipe)], place)
+
+
+def _loaded(files: Iterable[Path], place: Place) -> None:
+    for file in files:
+        names = ", ".join(oci.names(file))
+        print(f"{names} is in {file}")
+        if living := Living.read(place):
+            images.load(living, file)
+            print(f"cluster {place.name} has it", flush=True)
 
 
 def _control(options: argparse.Namespace, place: Place) -> None:
@@ -112,6 +124,9 @@ def _options() -> argparse.Namespace:
     image.add_argument("--context", type=Path, default=Path())
     image.add_argument("--target", default="", help="a stage of the Dockerfile; default: the last")
     image.add_argument("--build-arg", action="append", default=[], type=_assignment)
+    commands.add_parser("images", help="build the product's images, and load them likewise")
+    packing = commands.add_parser("package", help="make images of model packages, likewise")
+    packing.add_argument("folders", type=Path, nargs="+", metavar="NAME/VERSION")
     adding = commands.add_parser("add", help="install something on it, building it if needed")
     adding.add_argument("addon", choices=sorted(addons.ADDONS))
     gpu = commands.add_parser("gpu", help="take a simulated GPU away, or bring it back")

@@ -32,6 +32,7 @@ ADD root.tar /
 RUN ln -s python3 /usr/bin/python
 CMD ["python3"]
 """
+_ALONE: Final = 'mount -t tmpfs none /var/lib && exec "$@"'
 # A package index that the machine trusts is trusted while an image is built, too.
 _TRUSTED: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -59,7 +60,7 @@ def build(name: str, recipe: Recipe) -> Path:
         words.append(f"--target={recipe.target}")
     _bud(name, "--file", str(recipe.dockerfile), *words, *_trust(), str(recipe.context))
     file.unlink(missing_ok=True)
-    _buildah("push", "--quiet", name, f"oci-archive:{file}:{name}")
+    _buildah("push", "--quiet", "--disable-compression", name, f"oci-archive:{file}:{name}")
     return file
 
 
@@ -117,7 +118,10 @@ def _bud(name: str, *words: str) -> None:
 
 def _trust() -> tuple[str, ...]:
     volumes = [f"{_TRUSTED}:{_TRUSTED}:ro"] if _TRUSTED.exists() else []
+    # Not those of folders: they are not seen in there.
     settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    if "://" not in settings.get("PIP_FIND_LINKS", ""):
+        settings.pop("PIP_FIND_LINKS", None)
     if settings:
         file = _folder() / "pip.conf"
         lines = [f"{name[4:].lower().replace('_', '-')} = {v}" for name, v in settings.items()]
@@ -133,8 +137,12 @@ def _buildah(*words: str) -> None:
 def _command(*words: str) -> tuple[str, ...]:
     # A store of our own: removing the cache folder removes it. Its mounts end with the command.
     store = ("--root", str(_folder() / "store"), "--runroot", str(_folder() / "run"))
-    driver = ("--storage-driver", "overlay")
-    return ("unshare", "--mount", "buildah", *store, *driver, *words)
+    buildah = ("buildah", *store, "--storage-driver", "overlay", *words)
+    # It writes into /etc/cni and /var/lib/containers besides; what it sees there goes with it, too.
+    settings = _folder() / "containers.conf"
+    settings.write_text(f'[network]\nnetwork_config_dir = "{_folder() / "run" / "net.d"}"\n')
+    conf = f"CONTAINERS_CONF={settings}"
+    return ("unshare", "--mount", "sh", "-c", _ALONE, "sh", "env", conf, *buildah)
 
 
 def _folder() -> Path:

@@ -39,8 +39,10 @@ def check_machine() -> None:
 def check_images() -> None:
     """Raises Unmet where no image can be built."""
     packages = _lacking(_FOR_IMAGES)
-    if packages:
-        raise Unmet(f"images cannot be built here: {_install(packages)}")
+    problems = [_install(packages)] if packages else []
+    problems.extend(_hidden(cache()))
+    if problems:
+        raise Unmet("images cannot be built here:\n" + "\n".join(f"  {p}" for p in problems))
 
 
 def check_go(groups: Iterable[Group]) -> None:
@@ -69,10 +71,14 @@ def _problems() -> Iterator[str]:
     if packages:
         yield _install(packages)
     for folder in (cache(), Path(sys.prefix)):
-        if any(folder.resolve().is_relative_to(hidden) for hidden in _HIDDEN):
-            yield f"{folder} must not lie in {', '.join(_HIDDEN)}: a cluster has its own there"
+        yield from _hidden(folder)
     if not Path("/sys/fs/cgroup").is_mount():
         yield "/sys/fs/cgroup is not mounted"
+
+
+def _hidden(folder: Path) -> Iterator[str]:
+    if any(folder.resolve().is_relative_to(hidden) for hidden in _HIDDEN):
+        yield f"{folder} must not lie in {', '.join(_HIDDEN)}: a cluster has its own there"
 
 
 def _lacking(needed: dict[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""OCI: images that hold one static program and nothing else, written as archives."""
+"""OCI: images of one layer, a static program or a folder, written as archives."""
 
 import hashlib
 import io
@@ -20,12 +20,32 @@ _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 def archive(program: Path, name: str, file: Path) -> None:
     """Writes an image of that name, whose entry point is the program."""
-    layer = _layer(program)
+    started = {"Entrypoint": [f"/{program.name}"], "User": f"{_NOBODY}:{_NOBODY}"}
+    _write(name, file, _layer({program.name: (program, 0o755)}), started)
+
+
+def archive_folder(folder: Path, name: str, file: Path) -> None:
+    """Writes an image of that name, with the folder's files and nothing to run."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    _write(name, file, _layer({str(path.relative_to(folder)): (path, 0o644) for path in found}), {})
+
+
+def names(file: Path) -> tuple[str, ...]:
+    """The names of the images in an archive, whoever wrote it."""
+    with tarfile.open(file) as files:
+        index = files.extractfile("index.json")
+        assert index is not None  # noqa: S101 - it is no folder
+        entries = json.loads(index.read())["manifests"]
+    found = (_name(entry.get("annotations", {})) for entry in entries)
+    return tuple(name for name in found if name)
+
+
+def _write(name: str, file: Path, layer: bytes, started: Mapping[str, Any]) -> None:
     config = _json(
         {
             "architecture": _MACHINES.get(platform.machine(), platform.machine()),
             "os": "linux",
-            "config": {"Entrypoint": [f"/{program.name}"], "User": f"{_NOBODY}:{_NOBODY}"},
+            "config": started,
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
     )
@@ -46,24 +66,15 @@ def archive(program: Path, name: str, file: Path) -> None:
             _add(files, f"blobs/{_digest(blob).replace(':', '/')}", blob)
 
 
-def names(file: Path) -> tuple[str, ...]:
-    """The names of the images in an archive, whoever wrote it."""
-    with tarfile.open(file) as files:
-        index = files.extractfile("index.json")
-        assert index is not None  # noqa: S101 - it is no folder
-        entries = json.loads(index.read())["manifests"]
-    found = (_name(entry.get("annotations", {})) for entry in entries)
-    return tuple(name for name in found if name)
-
-
 def _name(annotations: Mapping[str, str]) -> str | None:
     return annotations.get(_NAME) or annotations.get("org.opencontainers.image.ref.name")
 
 
-def _layer(program: Path) -> bytes:
+def _layer(content: Mapping[str, tuple[Path, int]]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as files:
-        _add(files, program.name, program.read_bytes(), mode=0o755)
+        for name, (path, mode) in content.items():
+            _add(files, name, path.read_bytes(), mode)
     return packed.getvalue()
 
 
