@@ -1,7 +1,8 @@
-"""grpc.health.v1, with Watch streams that end when the process begins to drain.
+"""grpc.health.v1, with Watch streams that end before the server stops.
 
 The servicer of grpcio-health-checking starts out as SERVING and holds every open Watch until the
-server's grace is over; this one does neither.
+server's grace is over; this one does neither. While it drains the streams stay: a client that
+balances by health opens one that ended anew, at once and again and again.
 """
 
 import asyncio
@@ -28,12 +29,19 @@ class Health(rpc.HealthServicer):
         self._ready_names = frozenset(("", READY, *services))
         self._ready = False
         self._draining = False
+        self._closed = False
+        self._watches = 0
         self._changed = asyncio.Event()
 
     @property
     def ready(self) -> bool:
         """Whether work is asked for."""
         return self._ready
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody is told of every change."""
+        return self._watches > 0
 
     def set_ready(self, *, ready: bool) -> None:
         """Send work here, or none, from now on; without effect once it drains."""
@@ -42,9 +50,14 @@ class Health(rpc.HealthServicer):
             self._tell()
 
     def drain(self) -> None:
-        """Send no more work here; `live` stays, and every Watch is told and ended."""
+        """Send no more work here; `live` stays, and every Watch is told."""
         self._ready = False
         self._draining = True
+        self._tell()
+
+    def close(self) -> None:
+        """Ends every Watch, now and later: the server is about to stop."""
+        self._closed = True
         self._tell()
 
     async def Check(
@@ -64,7 +77,14 @@ class Health(rpc.HealthServicer):
         )
 
     async def Watch(self, request: pb.HealthCheckRequest, context: Context) -> None:
-        """The status now and at every change, until this process drains."""
+        """The status now and at every change, until this process leaves."""
+        self._watches += 1
+        try:
+            await self._tell_changes(request, context)
+        finally:
+            self._watches -= 1
+
+    async def _tell_changes(self, request: pb.HealthCheckRequest, context: Context) -> None:
         sent: int | None = None
         while True:
             changed = self._changed
@@ -72,7 +92,7 @@ class Health(rpc.HealthServicer):
             if status != sent:
                 await context.write(pb.HealthCheckResponse(status=status))
                 sent = status
-            if self._draining:
+            if self._closed:
                 return
             await changed.wait()
 

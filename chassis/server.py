@@ -30,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 1.0  # between two looks at whether the app is in trouble
 
+# What those who balance by health need to hear that no more calls are asked for: one that comes
+# while the server stops is cancelled.
+_NEWS_SECONDS: Final = 0.2
+
 # Two processes on one port would share its calls at random: the second is refused.
 _ALONE: Final = ("grpc.so_reuseport", 0)
 
@@ -137,7 +141,8 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
         reflection.drain()
         tending.cancel()
         await asyncio.wait((tending,))
-        await asyncio.sleep(settings.drain_delay)
+        await asyncio.sleep(max(settings.drain_delay, _NEWS_SECONDS if health.watched else 0.0))
+        health.close()
         await server.stop(settings.grace)
         await app.stop()
         await probes.stop(None)
@@ -154,10 +159,16 @@ def _build(settings: ServerSettings, app: App) -> Server:
             _ALONE,
             # Clients may send keepalive pings as often as the published client settings do.
             ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            *_connection_age(settings.max_connection_age),
         ),
     )
     app.register(server)
     return server
+
+
+def _connection_age(seconds: float) -> tuple[tuple[str, int], ...]:
+    """Ends connections of that age, give or take a tenth; what was begun on them is finished."""
+    return (("grpc.max_connection_age_ms", round(seconds * 1000)),) if seconds else ()
 
 
 def _metrics_page(settings: ServerSettings, app: App, health: Health) -> MetricsPage:

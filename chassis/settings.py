@@ -59,6 +59,13 @@ class ServerSettings(Settings):
     drain_delay: float = Field(
         0.0, ge=0, le=600, description="Seconds between 'not ready' and refusing new calls."
     )
+    max_connection_age: float = Field(
+        0.0,
+        ge=0,
+        le=86400,
+        description="Seconds after which a client is asked to connect anew, and may meet another "
+        "server; calls under way are finished. 0: never.",
+    )
     grace: Seconds = Field(30.0, description="Seconds that calls in flight get to finish.")
     threads: int = Field(0, ge=0, le=1024, description="Compute threads; 0 means one per core.")
     lend_after: Seconds = Field(

@@ -1,6 +1,9 @@
 """grpc.health.v1 as it is asked, over real channels."""
 
 import asyncio
+import json
+from collections import Counter
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
@@ -110,6 +113,38 @@ async def test_draining_tells_every_watcher_ends_its_stream_and_waits_for_none()
     assert told == [[NOT_SERVING], [], [NOT_SERVING], [], []]
     for channel in channels:
         await channel.close()
+
+
+async def test_a_client_that_balances_by_health_is_told_once_that_a_server_drains() -> None:
+    app = FakeApp()
+    app.may_start.set()
+    config = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": "ready"},
+    }
+    states: list[grpc.ChannelConnectivity] = []
+
+    async def note(channel: grpc.aio.Channel) -> None:
+        while True:
+            states.append(channel.get_state(try_to_connect=True))
+            await channel.wait_for_state_change(states[-1])
+
+    async with AsyncExitStack() as stack:
+        ports = await stack.enter_async_context(serving(server_settings(drain_delay=0.5), app))
+        address = f"ipv4:{LOOPBACK}:{ports.grpc}"
+        options = (("grpc.service_config", json.dumps(config)),)
+        channel = grpc.aio.insecure_channel(address, options=options)
+        noting = asyncio.create_task(note(channel))
+        async with asyncio.timeout(30):
+            while grpc.ChannelConnectivity.READY not in states:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+        states.clear()
+        await stack.aclose()  # drains
+    noting.cancel()
+    await channel.close()
+
+    assert grpc.ChannelConnectivity.TRANSIENT_FAILURE in states
+    assert len(states) < 10, Counter(states)  # hundreds, if the stream were ended at once
 
 
 async def test_a_start_that_ends_while_draining_asks_for_no_work() -> None:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -221,3 +222,36 @@ async def test_a_reflection_stream_that_is_cancelled_leaves_no_error_behind(
         gc.collect()
 
     assert not [line for line in caplog.records if line.levelname == "ERROR"]
+
+
+async def test_connections_of_some_age_are_renewed_and_no_call_is_lost() -> None:
+    gate = threading.Event()
+    model = FakeModel(gate=gate)
+    settings = server_settings(max_connection_age=0.3)
+    request = detector_pb2.DetectObjectsRequest(image=a_photo())
+    health = health_pb2.HealthCheckRequest(service="live")
+    async with (
+        serving(settings, model_app(model)) as ports,
+        grpc.aio.insecure_channel(f"{LOOPBACK}:{ports.grpc}") as channel,
+    ):
+        await ready(channel)
+        detector = detector_pb2_grpc.DetectorServiceStub(channel)
+        long = asyncio.ensure_future(detector.DetectObjects(request, timeout=60))
+        await asyncio.to_thread(model.began.wait, 30)
+        first = own_ports(ports.grpc)
+        async with asyncio.timeout(30):
+            # The call under way holds its connection; others meanwhile get newer ones.
+            while own_ports(ports.grpc) <= first:
+                await health_pb2_grpc.HealthStub(channel).Check(health, timeout=30)
+        gate.set()
+
+        assert (await long).detection.objects
+
+
+def own_ports(server: int) -> set[int]:
+    """The client's ends of the connections to that port of this machine."""
+    return {
+        one.laddr.port
+        for one in psutil.Process().net_connections("tcp")
+        if one.raddr and one.raddr.port == server and one.status == psutil.CONN_ESTABLISHED
+    }

@@ -1,0 +1,402 @@
+"""A service of several processes behind one name: real servers on addresses of the loopback."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import grpc
+import numpy as np
+import psutil
+import pytest
+
+from chassis.images import Pixels
+from chassis.server import serving
+from gateway.backends import Backend
+from gateway.outcomes import Answered, Failure
+from gateway.remote import RemoteBackend
+from gateway.tasks import TASKS
+from tests.fakes import FakeModel, fake_package
+from tests.harness import a_call, model_app, server_settings
+from tests.names import Names, free_port
+from trilens.v1 import analysis_pb2 as pb
+from trilens.v1 import detector_pb2, detector_pb2_grpc, model_pb2
+
+NAME = "detector.test"
+A, B, C = "127.0.0.2", "127.0.0.3", "127.0.0.4"
+PHOTO = Pixels(np.zeros((8, 8, 3), np.uint8))
+DETECTION = TASKS["detection"]
+PATIENCE_SECONDS = 30
+
+
+class Pods:
+    """The servers behind the name, each at its own address, and what DNS says of them."""
+
+    def __init__(self, names: Names, stack: AsyncExitStack) -> None:
+        self.port = free_port()
+        self.models: dict[str, FakeModel] = {}
+        self._names = names
+        self._stack = stack
+
+    @property
+    def target(self) -> str:
+        return f"dns:///{NAME}:{self.port}"
+
+    async def serve(
+        self, address: str, model: FakeModel | None = None, **settings: Any
+    ) -> AsyncExitStack:
+        """Serves there; the result's aclose() drains."""
+        self.models[address] = model or FakeModel()
+        own = await self._stack.enter_async_context(AsyncExitStack())
+        where = server_settings(host=address, port=self.port, **settings)
+        await own.enter_async_context(serving(where, model_app(self.models[address])))
+        return own
+
+    async def speak(self, address: str, servicer: Any) -> None:
+        """Has that servicer answer there, which knows nothing of health."""
+        server = grpc.aio.server()
+        detector_pb2_grpc.add_DetectorServiceServicer_to_server(servicer, server)
+        server.add_insecure_port(f"{address}:{self.port}")
+        await server.start()
+        self._stack.push_async_callback(server.stop, None)
+
+    def named(self, *addresses: str) -> None:
+        """What DNS says from now on."""
+        self._names.say(NAME, addresses)
+
+    def unnamed(self) -> None:
+        """DNS fails from now on."""
+        self._names.fail(NAME)
+
+    def seen(self) -> Counter[str]:
+        """Photos by who predicted them."""
+        return Counter({address: len(model.seen) for address, model in self.models.items()})
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
+    monkeypatch.setattr("gateway.replicas._LOOK_UP_SECONDS", 0.05)
+    return Names(monkeypatch)
+
+
+@pytest.fixture
+async def pods(names: Names) -> AsyncIterator[Pods]:
+    async with AsyncExitStack() as stack:
+        yield Pods(names, stack)
+
+
+@asynccontextmanager
+async def backend(pods: Pods, version: str | None = None) -> AsyncIterator[RemoteBackend]:
+    made = RemoteBackend("objects", DETECTION, pods.target, version)
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def ask(backend: Backend, seconds: float = PATIENCE_SECONDS) -> Answered | Failure:
+    return await backend.answer(PHOTO, DETECTION.no_options, a_call(seconds))
+
+
+async def load(backend: Backend, calls: int = 120, callers: int = 6) -> Counter[int]:
+    """States of so many calls, made by so many callers with one at a time each."""
+    ends: Counter[int] = Counter()
+
+    async def caller() -> None:
+        for _ in range(calls // callers):
+            end = await ask(backend)
+            ends[pb.STATE_OK if isinstance(end, Answered) else end.state] += 1
+
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return ends
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.01)
+
+
+async def answering(backend: Backend, pods: Pods, *addresses: str) -> None:
+    """Waits until each of those answers, and forgets what they have seen."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not all(pods.models[address].seen for address in addresses):
+            await asyncio.gather(*(ask(backend) for _ in range(2 * len(addresses))))
+            await asyncio.sleep(0.02)
+    for model in pods.models.values():
+        model.batches.clear()
+
+
+def connections(address: str) -> int:
+    """How many connections to a server at that address are open."""
+    return sum(
+        one.status == psutil.CONN_ESTABLISHED and one.laddr.ip.removeprefix("::ffff:") == address
+        for one in psutil.Process().net_connections("tcp")
+    )
+
+
+class Refuses(detector_pb2_grpc.DetectorServiceServicer):
+    """Ends every call with that code."""
+
+    def __init__(self, code: grpc.StatusCode) -> None:
+        self.asked = 0
+        self._code = code
+
+    async def DetectObjects(self, _: Any, context: Any) -> detector_pb2.DetectObjectsResponse:
+        self.asked += 1
+        await context.abort(self._code, "leaving")
+        raise AssertionError("unreachable")
+
+
+async def test_every_replica_behind_a_name_gets_its_share(pods: Pods) -> None:
+    for address in (A, B, C):
+        await pods.serve(address)
+    pods.named(A, B, C)
+    async with backend(pods) as service:
+        await answering(service, pods, A, B, C)
+
+        assert await load(service, 300) == {pb.STATE_OK: 300}
+
+    assert min(pods.seen().values()) >= 0.8 * 100, pods.seen()
+
+
+async def test_a_replica_that_comes_later_gets_its_share_of_what_follows(pods: Pods) -> None:
+    await pods.serve(A)
+    pods.named(A)
+    async with backend(pods) as service:
+        await answering(service, pods, A)
+        await pods.serve(B)
+        pods.named(A, B)
+        await answering(service, pods, B)
+
+        await load(service, 200)
+
+    assert min(pods.seen().values()) >= 0.8 * 100, pods.seen()
+
+
+async def test_a_busy_replica_is_spared_while_another_one_is_idle(pods: Pods) -> None:
+    gates = {address: threading.Event() for address in (A, B)}
+    for address, gate in gates.items():
+        gate.set()
+        await pods.serve(address, FakeModel(gate=gate))
+    pods.named(A, B)
+    async with backend(pods) as service:
+        await answering(service, pods, A, B)
+        for gate in gates.values():
+            gate.clear()
+        held = asyncio.create_task(ask(service))
+        await until(lambda: pods.seen().total() == 1)
+        (busy,) = (address for address, seen in pods.seen().items() if seen)
+        (idle,) = gates.keys() - {busy}
+        gates[idle].set()
+        for _ in range(20):
+            assert isinstance(await ask(service), Answered)
+        gates[busy].set()
+        assert isinstance(await held, Answered)
+
+    assert pods.seen() == {idle: 20, busy: 1}
+
+
+async def test_a_replica_that_is_no_longer_named_finishes_its_calls_and_gets_no_more(
+    pods: Pods,
+) -> None:
+    gate = threading.Event()
+    await pods.serve(A, FakeModel(gate=gate))
+    await pods.serve(B)
+    pods.named(A)
+    async with backend(pods) as service:
+        held = asyncio.create_task(ask(service))
+        await until(lambda: pods.seen()[A] == 1)
+        pods.named(B)
+        await until(lambda: connections(B) == 1)
+        assert await load(service, 24) == {pb.STATE_OK: 24}
+        assert pods.seen() == {A: 1, B: 24}
+        assert connections(A) == 1
+        gate.set()
+
+        assert isinstance(await held, Answered)
+        await until(lambda: connections(A) == 0)
+
+
+async def test_while_dns_fails_the_replicas_stay_as_known(pods: Pods, names: Names) -> None:
+    await pods.serve(A)
+    pods.named(A)
+    async with backend(pods) as service:
+        await answering(service, pods, A)
+        pods.unnamed()
+        asked = names.asked
+        await until(lambda: names.asked > asked + 3)
+
+        assert await load(service, 12) == {pb.STATE_OK: 12}
+
+
+async def test_the_last_replica_is_asked_while_it_is_ready_though_no_name_leads_to_it(
+    pods: Pods, names: Names
+) -> None:
+    last = await pods.serve(A)
+    pods.named(A)
+    async with backend(pods) as service:
+        await answering(service, pods, A)
+        pods.named()
+        asked = names.asked
+        await until(lambda: names.asked > asked + 3)
+        assert isinstance(await ask(service), Answered)
+
+        await last.aclose()
+        end = await ask(service)
+
+    assert isinstance(end, Failure)
+    assert end.status.message == "no service answers for objects"
+
+
+async def test_where_nobody_is_named_the_caller_is_told_at_once(pods: Pods) -> None:
+    async with backend(pods) as service:
+        end = await ask(service)
+
+    assert isinstance(end, Failure)
+    assert end.state == pb.STATE_FAILED
+    assert end.status.message == "no service answers for objects"
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_a_call_that_one_replica_turns_away_is_answered_by_another(
+    pods: Pods, code: grpc.StatusCode
+) -> None:
+    leaving = Refuses(code)
+    await pods.serve(A)
+    await pods.speak(B, leaving)
+    pods.named(A, B)
+    async with backend(pods) as service:
+        await answering(service, pods, A)
+
+        assert await load(service, 60) == {pb.STATE_OK: 60}
+
+    assert leaving.asked > 0
+    assert pods.seen()[A] == 60
+
+
+@pytest.mark.parametrize(
+    "code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED], ids=str
+)
+async def test_what_another_replica_would_not_mend_is_asked_once(
+    pods: Pods, code: grpc.StatusCode
+) -> None:
+    broken = Refuses(code)
+    await pods.speak(A, broken)
+    pods.named(A)
+    async with backend(pods) as service:
+        assert isinstance(await ask(service), Failure)
+
+    assert broken.asked == 1
+
+
+async def test_an_outage_is_not_multiplied(pods: Pods) -> None:
+    away = [Refuses(grpc.StatusCode.UNAVAILABLE) for _ in range(2)]
+    for address, servicer in zip((A, B), away, strict=True):
+        await pods.speak(address, servicer)
+    pods.named(A, B)
+    async with backend(pods) as service:
+        await load(service, 200)
+
+    assert 200 <= sum(one.asked for one in away) <= 250 + 3 * 6
+
+
+async def test_a_call_that_its_caller_gives_up_is_asked_of_nobody_else(pods: Pods) -> None:
+    gates = [threading.Event(), threading.Event()]
+    for address, gate in zip((A, B), gates, strict=True):
+        await pods.serve(address, FakeModel(gate=gate))
+    pods.named(A, B)
+    async with backend(pods) as service:
+        held = asyncio.create_task(ask(service))
+        await until(lambda: pods.seen().total() == 1)
+        held.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await held
+        for gate in gates:
+            gate.set()
+
+    assert pods.seen().total() == 1
+
+
+async def test_a_replica_that_is_not_ready_is_not_asked(pods: Pods) -> None:
+    gate = threading.Event()
+    hung = FakeModel(gate=gate)
+    await pods.serve(A)
+    await pods.serve(B, hung, hang_after=0.05, threads=1)
+    pods.named(B)
+    try:
+        async with backend(pods) as service:
+            stuck = [asyncio.create_task(ask(service)) for _ in range(2)]
+            await until(lambda: bool(hung.seen))
+            await until(lambda: not service.usable("1.2.3"))
+            pods.named(A, B)
+            await answering(service, pods, A)
+            await load(service, 30)
+            gate.set()
+            await asyncio.gather(*stuck)
+    finally:
+        gate.set()
+
+    assert pods.seen()[A] >= 30
+
+
+async def test_an_address_that_now_belongs_to_another_service_is_not_asked(pods: Pods) -> None:
+    await pods.serve(A)
+    await pods.serve(B, FakeModel("caption"))
+    pods.named(A, B)
+    async with backend(pods) as service:
+        await answering(service, pods, A)
+
+        assert await load(service, 30) == {pb.STATE_OK: 30}
+
+    assert pods.seen()[A] == 30
+
+
+def of_version(version: str) -> FakeModel:
+    model = FakeModel()
+    model.package = fake_package("detection", version=version)
+    return model
+
+
+async def test_a_version_is_usable_once_a_ready_replica_describes_itself_so(pods: Pods) -> None:
+    await pods.serve(A, of_version("1.0.0"))
+    new = await pods.serve(B, of_version("1.1.0"))
+    pods.named(A)
+    async with backend(pods) as service:
+        await until(lambda: service.usable("1.0.0"))
+        assert not service.usable("1.1.0")
+        pods.named(A, B)
+        await until(lambda: service.usable("1.1.0"))
+        assert service.usable("1.0.0")
+        await new.aclose()
+        await until(lambda: not service.usable("1.1.0"))
+
+
+async def test_with_a_version_only_replicas_that_serve_it_are_asked(pods: Pods) -> None:
+    await pods.serve(A, of_version("1.0.0"))
+    await pods.serve(B, of_version("1.1.0"))
+    pods.named(A, B)
+    async with backend(pods, "1.1.0") as service:
+        await until(lambda: service.usable("1.1.0"))
+        assert await load(service, 30) == {pb.STATE_OK: 30}
+        model = service.model()
+
+    assert pods.seen() == {A: 0, B: 30}
+    assert isinstance(model, model_pb2.Model)
+    assert model.ref.version == "1.1.0"
+
+
+async def test_a_replica_that_leaves_in_order_loses_no_call(pods: Pods) -> None:
+    leaving = await pods.serve(A)
+    await pods.serve(B)
+    pods.named(A, B)
+    async with backend(pods) as service:
+        await answering(service, pods, A, B)
+        under_load = asyncio.create_task(load(service, 600))
+        await until(lambda: pods.seen()[A] > 20)
+        await leaving.aclose()
+
+        assert await under_load == {pb.STATE_OK: 600}
