@@ -12,6 +12,7 @@ from rollout.judge.observation import Count
 _HALVINGS: Final = 50
 
 
+@cache
 def upper(count: Count, doubt: float) -> float:
     """The share that lies above the true one but for a probability of `doubt`; 1 if unknown.
 

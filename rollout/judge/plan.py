@@ -39,7 +39,7 @@ _SLOW = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Watch:
     """One signal of one rollout."""
 
@@ -52,7 +52,7 @@ class Watch:
     looks: int  # looks that have to speak against a canary before it may fail
     apart: frozenset[str] = frozenset()  # labels that the rest of the labels is without
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Such as "agreement objects label:dog"."""
         return " ".join(part for part in (self.kind, self.feature, self.what) if part)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,20 +15,23 @@ from rollout.judge.plan import QUANTILES, Plan, Watch
 from rollout.judge.sequential import ShareTest, SignTest, TracksTest, Weighed
 
 # Calls of the stable track that are looked at before its quantiles are taken from them.
-_LEARNT_FROM: Mapping[str, int] = {"p95": 200, "p99": 1000}
-_SURE = 0.001
+_LEARNT_FROM: Final[Mapping[str, int]] = {"p95": 200, "p99": 1000}
+# How surely the stable track is no worse, once it has no calls left to be held against.
+_SURE: Final = 0.001
 
 
-class Evidence(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Evidence:
     """What one signal has gathered."""
 
-    model_config = ConfigDict(frozen=True)
-
-    tracks: Tracks = Tracks()  # of agreement: photos compared, as the canary's
-    pairs: Pairs = Pairs()
+    tracks: Tracks = field(default_factory=Tracks)  # of agreement: photos compared, as the canary's
+    pairs: Pairs = field(default_factory=Pairs)
     bad: float = 0.0  # natural logarithm: bad against as expected
     good: float = 0.0
     low: float = 0.0
+
+
+_NOTHING: Final = Evidence()
 
 
 class Record(BaseModel):
@@ -57,14 +61,14 @@ def gather(plan: Plan, record: Record, seen: Observation) -> Record:
     learnt = _learn(plan, record, seen)
     evidence, before = dict(record.evidence), dict(record.before)
     for watch in plan.watches:
-        had = evidence.get(watch.name, Evidence())
+        had = evidence.get(watch.name, _NOTHING)
         match watch.test:
             case SignTest():
                 evidence[watch.name] = _asked(watch.test, had, seen.probes.get(watch.feature))
             case ShareTest():
-                count = _photos(watch, seen)
-                weighed = _capped(plan, watch, watch.test.weigh(count))
-                evidence[watch.name] = _added(had, Tracks(canary=count), weighed)
+                if (count := _photos(watch, seen)).trials:
+                    weighed = _capped(plan, watch, watch.test.weigh(count))
+                    evidence[watch.name] = _added(had, Tracks(canary=count), weighed)
             case TracksTest():
                 tracks = _tracks(watch, record, seen)
                 reference = before.get(watch.name, Count())
