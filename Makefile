@@ -23,7 +23,7 @@ run test unit test-training bench: export PYTHONDONTWRITEBYTECODE =
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help run test unit test-training check format lint types contract breaking protos lock bench \
+.PHONY: help run test unit test-training check format lint types contract breaking protos lock bench chart helms \
 	cluster cluster-down images e2e parity evaluate clean train-attributes train-captions train-objects
 
 help:
@@ -41,7 +41,7 @@ unit: $(DEV) $(STUBS) $(DEVICES) ## run the tests that start no processes: under
 test-training: $(TRAINING) $(STUBS) $(DEVICES) ## run the tests that need TensorFlow and torch, too; installs 7 GB
 	@nice .venv-training/bin/python -m pytest $(TESTS)
 
-check: lint types contract test ## everything that has to pass: format, lint, types, contract, tests
+check: lint types contract helms test ## everything that has to pass: format, lint, types, contract, tests
 
 format: $(DEV) ## format the code, and repair what lint can repair
 	@.venv-dev/bin/ruff check --fix-only .
@@ -66,6 +66,12 @@ lock: lock-serve lock-dev lock-protos lock-training lock-uv ## resolve packages 
 
 bench: $(DEV) $(STUBS) ## measure images per second against what this machine can do at most (ARGS=...)
 	@.venv-dev/bin/python -m bench $(ARGS)
+
+chart: helms $(STUBS) $(DEVICES) ## check the chart: every case, Kubernetes 1.33 to 1.36, Helm 4 and 3; needs Go 1.26
+	@.venv-dev/bin/python -m pytest -n auto tests/chart
+
+helms: $(DEV)
+	@.venv-dev/bin/python -m local.chart build
 
 cluster: $(DEV) $(DEVICES) ## start a real Kubernetes for tests; builds it once; needs root and Go 1.26
 	@.venv-dev/bin/python -m local.cluster up

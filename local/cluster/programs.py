@@ -94,6 +94,13 @@ HELM: Final = Group(
     stamped="helm.sh/helm/v4/internal/version.version",
     module="helm.sh/helm/v4",
 )
+# What the chart is checked with, too: it has to render the same.
+HELM3: Final = Group(
+    "helm3",
+    {"helm3": "helm.sh/helm/v3/cmd/helm"},
+    stamped="helm.sh/helm/v3/internal/version.version",
+    module="helm.sh/helm/v3",
+)
 KWOK: Final = Group(
     "kwok",
     {"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
@@ -129,7 +136,7 @@ def cache() -> Path:
 
 def path(name: str) -> Path:
     """Where the program of that name lies."""
-    for group in (*CORE, *EXTRAS):
+    for group in (*CORE, *EXTRAS, HELM3):
         if name in group.programs:
             return group.built() / name
     raise KeyError(name)

@@ -83,7 +83,7 @@ capabilities:
 {{- with uniq (concat ((.Values.global | default dict).imagePullSecrets | default list) .Values.image.pullSecrets) }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ ternary .name . (kindIs "map" .) }}
+  - name: {{ if kindIs "map" . }}{{ .name }}{{ else }}{{ . }}{{ end }}
   {{- end }}
 {{- end }}
 {{- end }}
