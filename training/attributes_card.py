@@ -1,6 +1,6 @@
 """The default classifier's card, written from its measurements."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,18 +20,19 @@ from training.attributes_tables import (
     slice_rows,
     source_rows,
 )
-from training.bootstrap import Estimate
 from training.calibration import reliability
+from training.card_parts import metric, thresholds
 from training.faces_scores import LEAST_PRECISION, Quality
 from training.ranking import Ranking
 
+DATASET: Final = "faces"
 TEMPLATE: Final = Path(__file__).with_name("cards") / "attributes.md"
 
 
-def metrics(measured: Measured) -> list[Mapping[str, Any]]:
+def metrics(measured: Measured) -> list[dict[str, Any]]:
     """The figures that the manifest keeps."""
     found = [
-        _metric(f"{name} {label}", figure, split, quality.count)
+        metric(f"{name} {label}", figure, DATASET, split, quality.count)
         for split, by_label in measured.crops.items()
         for label, quality in by_label.items()
         for name, figure in (
@@ -42,7 +43,7 @@ def metrics(measured: Measured) -> list[Mapping[str, Any]]:
         )
     ]
     found += [
-        _metric(f"{name} smiling, as labelled", figure, split, quality.count)
+        metric(f"{name} smiling, as labelled", figure, DATASET, split, quality.count)
         for split, quality in measured.labelled.items()
         for name, figure in (("accuracy", quality.accuracy), ("AUC", quality.auc))
     ]
@@ -97,7 +98,7 @@ def card(manifest: Manifest, measured: Measured, before: Mapping[str, Quality], 
         crops=crop_rows(measured),
         reviewed=review_text(measured),
         decisions=decision_rows(measured.crops["test"]),
-        thresholds=_thresholds(manifest),
+        thresholds=thresholds(manifest),
         sources=source_rows(measured.by_source),
         conditions=condition_rows(measured.conditions),
         slices=slice_rows(measured.slices),
@@ -112,25 +113,3 @@ def card(manifest: Manifest, measured: Measured, before: Mapping[str, Quality], 
         without_people=measured.photos.without_people,
         false_faces=measured.photos.false_faces,
     )
-
-
-def _metric(name: str, figure: Estimate, split: str, count: int) -> Mapping[str, Any]:
-    return {
-        "name": name,
-        "value": round(figure.value, 4),
-        "low": round(figure.low, 4),
-        "high": round(figure.high, 4),
-        "dataset": "faces",
-        "split": split,
-        "count": count,
-    }
-
-
-def _thresholds(manifest: Manifest) -> str:
-    return "; ".join(_bands(manifest))
-
-
-def _bands(manifest: Manifest) -> Iterator[str]:
-    for label, band in manifest.bands().items():
-        present = "never present" if band.present is None else f"present from {band.present:g}"
-        yield f"{label} {present}, absent below {band.absent:g}"

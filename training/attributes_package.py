@@ -85,7 +85,7 @@ def build(
     return complete(folder, {**fields, **fitted}, GOLDEN, load)
 
 
-def with_metrics(folder: Path, metrics: list[Mapping[str, Any]]) -> Package:
+def with_metrics(folder: Path, metrics: list[dict[str, Any]]) -> Package:
     """Adds measured figures to a package that is complete but for them."""
     manifest = open_package(folder).manifest
     fields = manifest.model_dump(mode="json", by_alias=True, exclude={"golden", "metrics"})

@@ -159,14 +159,18 @@ def end_rows(found: Iterable[EndToEnd]) -> str:
                 str(one.face),
                 str(one.faces),
                 f"{one.found:.3f}",
-                one.labels["smiling"].accuracy.text(),
-                one.labels["smiling"].auc.text(),
-                one.labels["sunglasses"].average_precision.text(),
-                one.labels["eyeglasses"].auc.text(),
+                _text(one.labels.get("smiling"), "accuracy"),
+                _text(one.labels.get("smiling"), "auc"),
+                _text(one.labels.get("sunglasses"), "average_precision"),
+                _text(one.labels.get("eyeglasses"), "auc"),
             )
             for one in found
         ),
     )
+
+
+def _text(found: Quality | None, figure: str) -> str:
+    return "" if found is None else getattr(found, figure).text()
 
 
 def runtime_rows(before: Mapping[str, Quality], served: Mapping[str, Quality]) -> str:

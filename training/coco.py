@@ -7,8 +7,7 @@ the mean precision at 101 recalls; AP50 counts overlaps (IoU) from 0.5, AP the m
 
 from __future__ import annotations
 
-import csv
-import io
+import math
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _OVERLAPS: Final = np.linspace(0.5, 0.95, 10)
 _RECALLS: Final = np.linspace(0, 1, 101)
+_ROUNDED: Final = 1e-3  # how far above 1 a fraction may be that was written with few digits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,12 +71,19 @@ def photos(folder: Path, split: str) -> Iterator[TruePhoto]:
         for name in sorted(name for name in names if name.startswith("images/")):
             drawn = f"labels/{PurePosixPath(name).stem}.txt"
             lines = archive.read(drawn).decode() if drawn in names else ""
-            yield TruePhoto(name, archive.read(name), boxes_of(lines))
+            yield TruePhoto(name, archive.read(name), boxes_of(lines, drawn))
 
 
-def boxes_of(lines: str) -> Boxes:
-    """True boxes as YOLO's label files hold them: label, centre x, centre y, width, height."""
-    rows = list(csv.reader(io.StringIO(lines), delimiter=" "))
+def boxes_of(lines: str, source: str) -> Boxes:
+    """True boxes as YOLO's label files hold them: label, centre x, centre y, width, height.
+
+    Raises ValueError with the place, in `source`, of a line that is not like that.
+    """
+    rows = [
+        _row(line, f"{source}, line {number}")
+        for number, line in enumerate(lines.splitlines(), start=1)
+        if line.strip()
+    ]
     drawn = np.array(rows, dtype=np.float64).reshape(-1, 5)
     centres, halves = drawn[:, 1:3], drawn[:, 3:5] / 2
     edges = np.concatenate((centres - halves, centres + halves), axis=1).clip(0, 1)
@@ -149,6 +156,20 @@ def matched(shared: Floats) -> NDArray[np.bool_]:
             if free[nearest] and shared[guess, nearest] >= least:
                 row[guess], free[nearest] = True, False
     return right
+
+
+def _row(line: str, place: str) -> tuple[float, ...]:
+    try:
+        label, *edges = map(float, line.split())
+    except ValueError:
+        label, edges = math.nan, []
+    within = all(0 <= edge <= 1 + _ROUNDED for edge in edges)
+    if len(edges) != 4 or not within or label < 0 or not label.is_integer():
+        raise ValueError(
+            f"{place}: {line.strip()!r} is not a label's number and the box's centre x, centre y, "
+            "width and height as fractions of the photo"
+        )
+    return label, *edges
 
 
 def _area(recall: Floats, precision: Floats) -> float:

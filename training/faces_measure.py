@@ -31,7 +31,7 @@ class EndToEnd:
     face: int  # rough width of a face in its photo, in pixels
     faces: int
     found: float  # share of the faces, in [0, 1]
-    labels: Mapping[str, Quality]  # over the faces found
+    labels: Mapping[str, Quality]  # over the faces found; where both kinds are among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,14 @@ def crop_logits(
 def qualities(
     classifier: Classifier, scores: NDArray[np.float64], labels: NDArray[np.int8]
 ) -> dict[str, Quality]:
-    """Quality by label, by the package's default thresholds."""
+    """Quality by label, by the package's default thresholds; of labels that both kinds occur of."""
     bands = classifier.package.manifest.bands()
     found = {}
     for column, label in enumerate(LABELS):
         known = labels[:, column] != UNKNOWN
-        found[label] = quality(scores[known, column], labels[known, column] == 1, bands[label])
+        truth = labels[known, column] == 1
+        if 0 < truth.sum() < len(truth):
+            found[label] = quality(scores[known, column], truth, bands[label])
     return found
 
 
@@ -88,8 +90,12 @@ def measure_end_to_end(classifier: Classifier, faces: Faces, shrink: int) -> End
     return EndToEnd(
         face=SIDE // 2 // shrink,
         faces=len(chosen),
-        found=len(scores) / len(chosen),
-        labels=qualities(classifier, np.array(scores), np.array(labels)),
+        found=len(scores) / max(1, len(chosen)),
+        labels=qualities(
+            classifier,
+            np.array(scores).reshape(-1, len(LABELS)),
+            np.array(labels, np.int8).reshape(-1, len(LABELS)),
+        ),
     )
 
 

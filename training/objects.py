@@ -26,7 +26,6 @@ from training.detection import FIGURES
 from training.objects_card import card, draw, summary
 from training.objects_finetune import finetune
 from training.objects_measure import (
-    BOTH,
     DATASET,
     Measured,
     Row,
@@ -118,9 +117,10 @@ def _more(measured: Measured) -> dict[str, Any]:
         for split, row in measured.rows.items()
         for name, figure in zip(FIGURES, row.figures, strict=True)
     ]
-    metrics.append(
-        metric("ECE", measured.meaning[BOTH].error, DATASET, BOTH, measured.rows[BOTH].photos)
-    )
+    metrics += [
+        metric("ECE", meaning.error, DATASET, split, measured.rows[split].photos)
+        for split, meaning in measured.meaning.items()
+    ]
     return {
         "calibration": {"*": fitted.calibration.model_dump()},
         "threshold_sets": {DEFAULT: fitted.chosen.model_dump(mode="json"), EVEN: EVEN_SET},

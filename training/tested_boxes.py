@@ -46,8 +46,10 @@ def examples(data: Path, split: str) -> DrawnPhotos:
 def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # noqa: ARG001
     """A folder in YOLO's form: images/, labels/ with a .txt for each, and classes.txt.
 
-    Raises FileNotFoundError for a folder without photos or classes.txt, ValueError without boxes.
+    Raises FileNotFoundError for a folder without photos or classes.txt, ValueError for one without
+    boxes, or with one that cannot be read or has a label that classes.txt does not name.
     """
+    names = coco.labels(table)
     pictures = sorted(path for path in (table / "images").glob("*") if path.is_file())
     if not pictures:
         raise FileNotFoundError(f"{table / 'images'} holds no photo")
@@ -55,10 +57,13 @@ def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # n
     for path in pictures:
         file = table / "labels" / f"{path.stem}.txt"
         lines = file.read_text() if file.is_file() else ""
-        drawn.append(coco.TruePhoto(path.name, path.read_bytes(), coco.boxes_of(lines)))
+        boxes = coco.boxes_of(lines, str(file))
+        if strange := sorted(set(boxes.labels.tolist()) - set(range(len(names)))):
+            raise ValueError(f"{file}: classes.txt names no label {strange[0]}, counted from 0")
+        drawn.append(coco.TruePhoto(path.name, path.read_bytes(), boxes))
     if not any(len(photo.truth.labels) for photo in drawn):
         raise ValueError(f"{table / 'labels'} holds no box")
-    return DrawnPhotos(table.name, "own", tuple(drawn), _ids(coco.labels(table)))
+    return DrawnPhotos(table.name, "own", tuple(drawn), _ids(names))
 
 
 def label_ids(examples: DrawnPhotos) -> tuple[str, ...]:

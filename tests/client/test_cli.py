@@ -86,6 +86,22 @@ def test_an_answer_is_readable(trilens):
     assert all("1.0.0  41 ms + 2 ms queue" in row for row in rows[:3])
 
 
+def test_a_captions_confidence_stands_beside_it(trilens, gateway):
+    def answer(request):
+        made = full_answer(request.image.content)
+        caption = made.outcomes["captions"].caption
+        caption.candidates.add(text=caption.text, confidence=0.42)
+        caption.candidates.add(text="a man smiles", confidence=0.31)
+        return made
+
+    gateway.answer = answer
+
+    _, out, _ = trilens("analyze", CAT)
+
+    assert "a woman smiles  (42 % as people put it)" in out
+    assert "31 %" not in out
+
+
 def test_several_faces_are_told_apart_by_where_they_are(trilens, gateway):
     def answer(request):
         made = full_answer(request.image.content)

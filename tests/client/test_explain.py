@@ -83,14 +83,29 @@ def trilens(gateway, monkeypatch, capsys):
 
 
 def test_every_feature_that_explains_is_asked_to_and_no_other(trilens, gateway):
-    code, _, _ = trilens(CAT, "--faces", 2, "--label", "smiling")
+    code, _, _ = trilens(CAT, "--faces", 2)
 
     attributes, captions = sorted(gateway.requests[0].features, key=lambda one: one.feature)
     assert code == 0
     assert (attributes.feature, captions.feature) == ("attributes", "captions")
     assert attributes.classification.explain.max_faces == 2
-    assert list(attributes.classification.explain.labels) == ["smiling"]
     assert captions.caption.explain
+
+
+def test_a_label_is_explained_of_faces_alone_unless_captions_are_named_too(trilens, gateway):
+    trilens(CAT, "--label", "smiling")
+    trilens(CAT, "--label", "smiling", "--feature", "attributes", "--feature", "captions")
+
+    (attributes,), both = (request.features for request in gateway.requests)
+    assert list(attributes.classification.explain.labels) == ["smiling"]
+    assert sorted(one.feature for one in both) == ["attributes", "captions"]
+
+
+def test_a_label_of_captions_alone_is_a_wrong_command_line(trilens, gateway):
+    code, _, err = trilens(CAT, "--label", "smiling", "--feature", "captions")
+
+    assert (code, gateway.requests) == (2, [])
+    assert "--label is of faces, which captions does not explain" in " ".join(err.split())
 
 
 def test_only_the_features_named_are_asked_for(trilens, gateway):

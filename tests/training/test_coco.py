@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.coco import Boxes, average_precision, found, overlaps, quality
+from training.coco import Boxes, average_precision, boxes_of, found, overlaps, quality
 
 LEFT, RIGHT = (0.0, 0.0, 0.4, 1.0), (0.6, 0.0, 1.0, 1.0)
 
@@ -85,6 +85,29 @@ def test_found_counts_true_boxes_of_the_right_label():
     guesses = boxes((LEFT, 0, 0.9), (LEFT, 0, 0.8), (RIGHT, 1, 0.7))
 
     assert found(guesses, truth((LEFT, 0), (RIGHT, 0))) == 1
+
+
+def test_drawn_boxes_are_read_whatever_the_blanks_between_numbers():
+    read = boxes_of("3 0.5 0.5 0.2 1.0\n\n 0\t0.25 0.5  0.5 0.5 \n", "cat.txt")
+
+    assert read.labels.tolist() == [3, 0]
+    assert read.edges.tolist() == [[0.4, 0, 0.6, 1], [0, 0.25, 0.5, 0.75]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cat 0.5 0.5 0.2 1.0",
+        "0 0.5 0.5 0.2",
+        "0 0.1 0.1 0.2 0.1 0.2 0.2",  # an outline
+        "0 320 240 100 80",  # pixels
+        "0.5 0.5 0.5 0.2 0.2",
+        "0 nan 0.5 0.2 0.2",
+    ],
+)
+def test_what_is_no_box_is_refused_with_its_place(line):
+    with pytest.raises(ValueError, match=r"cat\.txt, line 2: .* is not a label's number"):
+        boxes_of(f"0 0.5 0.5 1 1\n{line}\n", "cat.txt")
 
 
 box = st.tuples(*[st.floats(0, 0.6)] * 2, *[st.floats(0.01, 0.4)] * 2).map(

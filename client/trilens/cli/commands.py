@@ -156,7 +156,7 @@ def analyze(
     "labels",
     multiple=True,
     metavar="LABEL",
-    help="Explain only this label of faces; repeatable.",
+    help="Explain only this label of faces, and no captions unless named; repeatable.",
 )
 @click.option(
     "--faces", type=click.IntRange(1, 16), metavar="N", help="Most faces to explain, surest first."

@@ -62,8 +62,11 @@ def _ask(client: Client, order: Order, wish: Wish) -> tuple[pb.FeatureRequest, .
         raise click.UsageError(f"{', '.join(mute)} explains nothing here")
     if not able:
         raise Failure("no feature of this server explains its answers")
-    chosen = request.choose(order.features or [one.feature for one in able], ())
     tasks = {one.feature: one.task for one in able}
+    names: Sequence[str] = order.features or [one.feature for one in able]
+    if wish.labels:
+        names = _with_labels(names, tasks, named=bool(order.features))
+    chosen = request.choose(names, ())
     for feature in chosen:
         if tasks.get(feature.feature) == model_pb2.TASK_CAPTION:
             feature.caption.explain = True
@@ -71,6 +74,19 @@ def _ask(client: Client, order: Order, wish: Wish) -> tuple[pb.FeatureRequest, .
             faces = explanation_pb2.ExplainFaces(max_faces=wish.faces, labels=wish.labels)
             feature.classification.explain.CopyFrom(faces)
     return chosen
+
+
+def _with_labels(
+    names: Sequence[str], tasks: Mapping[str, model_pb2.Task], *, named: bool
+) -> Sequence[str]:
+    """Features that have labels to explain, and others only if they were named beside one.
+
+    Raises click.UsageError if there is none.
+    """
+    labelled = [name for name in names if tasks.get(name) != model_pb2.TASK_CAPTION]
+    if not labelled:
+        raise click.UsageError(f"--label is of faces, which {', '.join(names)} does not explain")
+    return names if named else labelled
 
 
 def _shown(name: str, response: pb.AnalyzeImageResponse, seconds: float) -> RenderableType:

@@ -10,7 +10,7 @@ from rich.text import Text
 from trilens.cli.terminal import readable
 from trilens.errors import Explanation, explain
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import classifier_pb2, decision_pb2, detector_pb2, image_pb2
+from trilens.v1 import captioner_pb2, classifier_pb2, decision_pb2, detector_pb2, image_pb2
 
 _MOST_SCORES_LISTED = 4
 STATES = {
@@ -81,10 +81,18 @@ def _answer(outcome: pb.FeatureOutcome, image: image_pb2.ImageProperties) -> Ren
     if result == "classification":
         return Group(*_faces(outcome.classification, image))
     if result == "caption":
-        return Text(readable(outcome.caption.text) or "no sentence")
+        return _sentence(outcome.caption)
     if result == "detection":
         return _objects(outcome.detection.objects)
     return Text("answered, with a result that this version of the client cannot show", "yellow")
+
+
+def _sentence(caption: captioner_pb2.Caption) -> Text:
+    said = Text(readable(caption.text) or "no sentence")
+    best = next(iter(caption.candidates), None)
+    if best is None or best.text != caption.text or not best.HasField("confidence"):
+        return said
+    return Text.assemble(said, (f"  ({percent(best.confidence)} as people put it)", "dim"))
 
 
 def _absence(state: pb.State, why: str) -> Text:
