@@ -19,6 +19,8 @@ COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11
 
 # Told not to keep bytecode, Python compiles every library at every start: more than a second.
 run test unit test-training bench: export PYTHONDONTWRITEBYTECODE =
+# ONNX Runtime reports to its maker otherwise; our own code says so, but some here import it first.
+export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -62,7 +64,7 @@ breaking: $(DEV) $(GOOGLE) ## compare the contract with the newest release: noth
 
 protos: $(STUBS) ## make the stubs, client/trilens/v1
 
-lock: lock-serve lock-dev lock-protos lock-training lock-uv ## resolve packages (UPGRADE=--upgrade: to the newest)
+lock: lock-serve lock-dev lock-rollout lock-protos lock-training lock-uv ## resolve packages (UPGRADE=--upgrade: to the newest)
 
 bench: $(DEV) $(STUBS) ## measure images per second against what this machine can do at most (ARGS=...)
 	@.venv-dev/bin/python -m bench $(ARGS)
@@ -81,6 +83,9 @@ cluster-down: $(DEV) $(DEVICES) ## end it, and leave nothing behind
 
 images: $(DEV) $(DEVICES) ## build the container images, and load them into the cluster if it runs; needs root
 	@.venv-dev/bin/python -m local.cluster images
+
+rollout: .venv-rollout/made $(STUBS) ## roll out a canary on the cluster of the kube context (ARGS="start detector=1.1.0")
+	@.venv-rollout/bin/python -m rollout $(ARGS)
 
 e2e: $(DEV) $(STUBS) $(DEVICES) ## run the tests that need a real cluster, and root and Go (TESTS=...)
 	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
@@ -131,6 +136,7 @@ $(DEVICES): $(DEVICES:_pb2.py=.proto) .venv-protos/made
 
 lock-serve: SOURCES = pyproject.toml
 lock-dev: SOURCES = pyproject.toml --group dev --constraints requirements/serve.txt
+lock-rollout: SOURCES = pyproject.toml --group rollout --constraints requirements/serve.txt
 # Ultralytics brings OpenCV with a GUI; installed side by side, the two overwrite each other's files.
 lock-training: SOURCES = pyproject.toml --group training --group dev \
 	--overrides requirements/training.overrides

@@ -1,5 +1,8 @@
 """ONNX Runtime as a runtime: names in, names out, from many threads."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from services.runtimes import open_network
+from tests.harness import ROOT
 
 
 @pytest.fixture
@@ -80,5 +84,19 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_runtime_nobody_knows_is_refused_with_those_there_are(path: Path) -> None:
-    with pytest.raises(ValueError, match="one of onnxruntime, tensorflow, ultralytics, not 'magic"):
+    with pytest.raises(ValueError, match="tensorflow, ultralytics, simulated, not 'magic"):
         open_network("magic", path, threads=1)
+
+
+@pytest.mark.stack
+def test_nothing_is_reported_to_anybody(path: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    code = f"from services.runtimes.onnx import OnnxNetwork; OnnxNetwork({str(path)!r}, 1)"
+
+    # ONNX Runtime prepares its reports in there.
+    environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": ""}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=60)
+
+    assert list(home.rglob("*")) == []
