@@ -124,6 +124,9 @@ async def _ask(feature: Feature, stable: Answered, photo: Pixels, call: Call) ->
                 outcome = TIMED_OUT
         except TimeoutError:
             outcome = TIMED_OUT
+        except asyncio.CancelledError:
+            outcome = DROPPED  # the gateway drains
+            raise
         except Exception:
             logger.exception("unhandled error in a copy for %s", feature.name)
         finally:

@@ -18,6 +18,7 @@ from tests.fakes import FEATURES, FakeModel
 from tests.harness import LOOPBACK, PHOTOS, model_app, running, server_settings
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import analysis_pb2_grpc as rpc
+from trilens.v1 import detector_pb2, detector_pb2_grpc, model_pb2, model_pb2_grpc
 
 PHOTO = (PHOTOS / "astronaut_small.png").read_bytes()
 RELEASE, OVERLAY = "trilens-release", "trilens-rollout"
@@ -148,6 +149,43 @@ class Released:
             "canary": ",".join(sorted(f"{name}={version}" for name, version in canary.items())),
         }
         await until(lambda: value("trilens_release_info", **labels) == 1)
+
+
+class NotingDetector(
+    detector_pb2_grpc.DetectorServiceServicer, model_pb2_grpc.ModelServiceServicer
+):
+    """A canary that notes what comes with its calls, and is away for the first of them."""
+
+    def __init__(self, away: int = 0) -> None:
+        self.metadata: list[dict[str, Any]] = []
+        self._away = away
+
+    async def GetModel(self, _: Any, __: Any) -> model_pb2.GetModelResponse:
+        return model_pb2.GetModelResponse(
+            model={"ref": {"name": "objects", "version": CANARY_VERSION}, "max_side": 64}
+        )
+
+    async def DetectObjects(self, _: Any, context: Any) -> detector_pb2.DetectObjectsResponse:
+        self.metadata.append(dict(context.invocation_metadata()))
+        if len(self.metadata) <= self._away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        return detector_pb2.DetectObjectsResponse(
+            model={"name": "objects", "version": CANARY_VERSION}
+        )
+
+
+@asynccontextmanager
+async def noting(canary: NotingDetector) -> AsyncIterator[str]:
+    """The target of that canary."""
+    server = grpc.aio.server()
+    detector_pb2_grpc.add_DetectorServiceServicer_to_server(canary, server)
+    model_pb2_grpc.add_ModelServiceServicer_to_server(canary, server)
+    port = server.add_insecure_port(f"{LOOPBACK}:0")
+    await server.start()
+    try:
+        yield f"{LOOPBACK}:{port}"
+    finally:
+        await server.stop(None)
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,14 +19,15 @@ from tests.releases import (
     CANARY_VERSION,
     SECONDS,
     STABLE_VERSION,
+    NotingDetector,
     Released,
+    noting,
     released,
     service,
     until,
     value,
 )
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import detector_pb2, detector_pb2_grpc, model_pb2, model_pb2_grpc
 
 OBJECTS = {"objects": CANARY_VERSION}
 NEW = "objects=1.1.0"
@@ -285,43 +285,16 @@ async def test_canaries_follow_each_other_without_a_restart_and_no_call_fails(
     assert all(one.completeness == pb.COMPLETENESS_FULL for one in answers)
 
 
-class Refusing(detector_pb2_grpc.DetectorServiceServicer, model_pb2_grpc.ModelServiceServicer):
-    """A canary that describes itself, and is away for the first two that ask."""
-
-    def __init__(self) -> None:
-        self.metadata: list[dict[str, Any]] = []
-
-    async def GetModel(self, _: Any, __: Any) -> model_pb2.GetModelResponse:
-        return model_pb2.GetModelResponse(
-            model={"ref": {"name": "objects", "version": CANARY_VERSION}, "max_side": 64}
-        )
-
-    async def DetectObjects(self, _: Any, context: Any) -> detector_pb2.DetectObjectsResponse:
-        self.metadata.append(dict(context.invocation_metadata()))
-        if len(self.metadata) <= 2:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
-        return detector_pb2.DetectObjectsResponse(
-            model={"name": "objects", "version": CANARY_VERSION}
-        )
-
-
 async def test_a_call_is_tried_again_on_its_own_lane_which_services_are_told(
     tmp_path: Path,
 ) -> None:
-    canary = Refusing()
-    server = grpc.aio.server()
-    detector_pb2_grpc.add_DetectorServiceServicer_to_server(canary, server)
-    model_pb2_grpc.add_ModelServiceServicer_to_server(canary, server)
-    port = server.add_insecure_port(f"{LOOPBACK}:0")
-    await server.start()
-    try:
-        async with released(tmp_path) as gateway:
-            gateway.targets["objects"] = f"{LOOPBACK}:{port}"
-            await gateway.release(100, canary=OBJECTS)
+    canary = NotingDetector(away=2)
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(released(tmp_path))
+        gateway.targets["objects"] = await stack.enter_async_context(noting(canary))
+        await gateway.release(100, canary=OBJECTS)
 
-            assert met(await gateway.ask()) == ("canary", CANARY_VERSION)
-    finally:
-        await server.stop(None)
+        assert met(await gateway.ask()) == ("canary", CANARY_VERSION)
 
     assert [one["trilens-lane"] for one in canary.metadata] == ["canary"] * 3
 
