@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = ROOT / "build" / "uv"
-WITH_CLIENT = ("serve", "dev", "training")
+WITH_CLIENT = ("serve", "dev", "rollout", "training")
 
 # What pip calls it, and uv.
 _INDEXES = {
