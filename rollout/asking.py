@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 from uuid import uuid4
 
 import grpc
@@ -23,8 +23,16 @@ from trilens.v1 import image_pb2
 _LANES: Final = ("stable", "canary")
 _PATIENCE: Final = 10.0  # seconds for one answer
 _PAUSE: Final = 1.0  # seconds before a probe that was not answered is asked again
-# What a model made of the photo; everything else speaks of load, and the probe is asked again.
-_SETTLED: Final = (pb.STATE_OK, pb.STATE_FAILED)
+# What a model makes of a photo; all other errors speak of load, and the probe is asked again.
+_BROKEN: Final = frozenset(
+    code.value[0]
+    for code in (
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.UNIMPLEMENTED,
+    )
+)
 
 Answers = Mapping[str, Result | None]  # by feature; None: the model failed
 
@@ -115,15 +123,20 @@ class Asking(AbstractContextManager["Asking"]):
         }
 
     def _answers(self, photo: LabelledPhoto, features: tuple[str, ...], lane: str) -> Answers:
-        response: pb.AnalyzeImageResponse = self._stub.AnalyzeImage(
-            pb.AnalyzeImageRequest(
-                image=image_pb2.Image(content=photo.content),
-                features=[pb.FeatureRequest(feature=feature) for feature in features],
-                request_id=f"probe-{uuid4().hex}",
-            ),
-            timeout=_PATIENCE,
-            metadata=((LANE_KEY, lane),),
+        request = pb.AnalyzeImageRequest(
+            image=image_pb2.Image(content=photo.content),
+            features=[pb.FeatureRequest(feature=feature) for feature in features],
+            request_id=f"probe-{uuid4().hex}",
         )
+        try:
+            response: pb.AnalyzeImageResponse = self._stub.AnalyzeImage(
+                request, timeout=_PATIENCE, metadata=((LANE_KEY, lane),)
+            )
+        except grpc.RpcError as error:
+            # With one feature asked, its failure is the call's.
+            if _code(error).value[0] in _BROKEN:
+                return dict.fromkeys(features)
+            raise
         if response.lane != lane:
             raise _Unsettled(f"probes for the {lane} lane are answered by the {response.lane} one")
         return {feature: _result(feature, response.outcomes[feature]) for feature in features}
@@ -134,27 +147,30 @@ class _Unsettled(Exception):
 
 
 def _result(feature: str, outcome: pb.FeatureOutcome) -> Result | None:
-    if outcome.state not in _SETTLED:
-        raise _Unsettled(f"a probe of {feature}: {pb.State.Name(outcome.state)}")
-    task = outcome.WhichOneof("result")
-    result: Result | None = getattr(outcome, task) if task else None
-    return result
+    if outcome.state == pb.STATE_OK:
+        result: Result = getattr(outcome, str(outcome.WhichOneof("result")))
+        return result
+    if outcome.state == pb.STATE_FAILED and outcome.status.code in _BROKEN:
+        return None
+    raise _Unsettled(f"a probe of {feature} is not answered: {outcome.status.message}")
 
 
 def _pairs(
     stable: Result | None, canary: Result | None, photo: LabelledPhoto, feature: str
 ) -> Pairs:
-    if stable is None or canary is None:
-        # Who fails is wrong, whatever the answer would have been.
-        return Pairs(
-            1,
-            int(canary is None and stable is not None),
-            int(stable is None and canary is not None),
-        )
+    # Who fails is wrong, whatever the answer would have been.
+    if stable is None:
+        return Pairs(1, 0, int(canary is not None))
+    if canary is None:
+        return Pairs(1, 1, 0)
     return settled(stable, canary, [one for one in photo.labels if one.feature == feature])
 
 
 def _words(problem: Exception) -> str:
-    if isinstance(problem, grpc.Call):
-        return f"probes are not answered: {problem.code().name}: {problem.details()}"
+    if isinstance(problem, grpc.RpcError):
+        return f"probes are not answered: {_code(problem).name}"
     return str(problem)
+
+
+def _code(error: grpc.RpcError) -> grpc.StatusCode:
+    return cast("grpc.Call", error).code()  # gRPC's errors of calls are the calls, too

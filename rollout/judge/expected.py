@@ -14,6 +14,8 @@ from rollout.judge.observation import Count
 DOUBT: Final = 0.002
 # A label of which too little was seen to tell a broken class from an expected one is pooled.
 UNKNOWN: Final = 0.7
+# An aspect that differs so often anyway says nothing.
+TOO_MUCH: Final = 0.85
 REST: Final = "label:*"
 
 
@@ -61,12 +63,14 @@ def is_label(aspect: str) -> bool:
 
 
 def unknown(comparison: Comparison) -> Iterator[tuple[str, Aspect]]:
-    """Labels of which nothing can be expected, neither one by one nor together."""
+    """Aspects that cannot be judged, neither one by one nor together with others."""
     aspects = comparison.aspects
-    if REST in aspects and aspects[REST].at_most >= UNKNOWN:
-        for name, aspect in aspects.items():
-            if name != REST and is_label(name) and aspect.at_most >= UNKNOWN:
-                yield name, aspect
+    alone = REST not in aspects or aspects[REST].at_most >= UNKNOWN
+    for name, aspect in aspects.items():
+        label = is_label(name)
+        known = aspect.at_most < (UNKNOWN if label else TOO_MUCH)
+        if not known and name != REST and (alone or not label):
+            yield name, aspect
 
 
 def _aspect(count: Count, repeats: float, doubt: float) -> Aspect:

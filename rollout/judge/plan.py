@@ -8,7 +8,7 @@ from functools import cached_property
 from math import log
 from typing import Final
 
-from rollout.judge.expected import REST, UNKNOWN, Comparison, is_label
+from rollout.judge.expected import REST, TOO_MUCH, UNKNOWN, Comparison, is_label
 from rollout.judge.sequential import ShareTest, SignTest, TracksTest
 
 # Kinds of signals, and the share of the false alarms each may take: what tells most gets most.
@@ -29,7 +29,8 @@ ERRORS: Final = (*OUTCOMES, *CODES)
 QUANTILES: Final[Mapping[str, float]] = {"p95": 0.95, "p99": 0.99}
 
 _LEAST: Final = 0.005
-_MOST: Final = 0.99
+# What more of them has to differ in a general aspect for the canary to be bad.
+_MARGIN: Final = 0.1
 
 _ERRORS = TracksTest(tolerated=1.5, bad=4.0, floor=0.01)
 _PARTIAL = TracksTest(tolerated=1.5, bad=4.0, floor=0.01)
@@ -130,11 +131,12 @@ def _aspects(plan: Plan, comparison: Comparison, share: float) -> Iterator[Watch
     """Half for what concerns every photo, half for the labels, each among themselves evenly."""
     expected = {name: one.at_most for name, one in comparison.aspects.items()}
     labels = [name for name in expected if is_label(name) and expected[name] < UNKNOWN]
-    general = [name for name in expected if not is_label(name)]
+    general = [name for name in expected if not is_label(name) and expected[name] < TOO_MUCH]
     apart = frozenset(labels) - {REST}
-    for names in (general, labels):
+    groups = [names for names in (general, labels) if names]
+    for names in groups:
         for name in names:
-            weight = share / 2 / len(names)
+            weight = share / len(groups) / len(names)
             yield _aspect(plan, comparison, name, weight, apart if name == REST else frozenset())
 
 
@@ -143,8 +145,8 @@ def _aspect(
 ) -> Watch:
     # Nothing is expected never to differ: it would take one photo to fail.
     expected = max(_LEAST, comparison.aspects[name].at_most)
-    # Of a general aspect a tenth more is bad; a label is broken where half of the rest differs.
-    bad = expected + (1 - expected) / 2 if is_label(name) else min(_MOST, expected + 0.1)
+    # A label is broken where half of the photos differ that are not expected to.
+    bad = expected + (1 - expected) / 2 if is_label(name) else expected + _MARGIN
     test = ShareTest(expected, bad, plan.repeats)
     feature = comparison.feature
     return Watch("agreement", feature, name, test, weight, by_step=False, looks=3, apart=apart)

@@ -120,16 +120,21 @@ def photos(record: Record, feature: str) -> int:
 def _missing(plan: Plan, record: Record, signals: tuple[Signal, ...]) -> Iterator[str]:
     yield from record.missing
     for feature in plan.features:
-        if "agreement" not in plan.without and not any(
-            one.feature == feature for one in plan.comparisons
-        ):
-            yield f"no comparison of {feature}: run `python -m rollout compare`"
+        if "agreement" not in plan.without:
+            yield from _uncompared(plan, feature)
         if "accuracy" not in plan.without and not plan.probes.get(feature):
             yield f"no labelled probes for {feature}"
     waiting = {one.name for one in signals if one.outcome is Outcome.HOLD}
     for watch in plan.watches:
         if watch.name in waiting:
             yield lacking(plan, watch, record.evidence.get(watch.name, Evidence()))
+
+
+def _uncompared(plan: Plan, feature: str) -> Iterator[str]:
+    if not any(one.feature == feature for one in plan.comparisons):
+        yield f"no comparison of {feature}: run `python -m rollout compare`"
+    elif not any((w.kind, w.feature) == ("agreement", feature) for w in plan.watches):
+        yield f"the packages of {feature} differ too much, or were compared on too few photos"
 
 
 def _unjudged(plan: Plan, record: Record) -> Iterator[str]:
