@@ -64,7 +64,7 @@ breaking: $(DEV) $(GOOGLE) ## compare the contract with the newest release: noth
 
 protos: $(STUBS) ## make the stubs, client/trilens/v1
 
-lock: lock-serve lock-dev lock-rollout lock-protos lock-training lock-uv ## resolve packages (UPGRADE=--upgrade: to the newest)
+lock: lock-serve lock-cuda lock-dev lock-rollout lock-protos lock-training lock-uv ## resolve packages (UPGRADE=--upgrade: to the newest)
 
 bench: $(DEV) $(STUBS) ## measure images per second against what this machine can do at most (ARGS=...)
 	@.venv-dev/bin/python -m bench $(ARGS)
@@ -135,6 +135,7 @@ $(DEVICES): $(DEVICES:_pb2.py=.proto) .venv-protos/made
 		--grpc_python_out=. $<
 
 lock-serve: SOURCES = pyproject.toml
+lock-cuda: SOURCES = pyproject.toml --group cuda --no-emit-package onnxruntime --constraints requirements/serve.txt
 lock-dev: SOURCES = pyproject.toml --group dev --constraints requirements/serve.txt
 lock-rollout: SOURCES = pyproject.toml --group rollout --constraints requirements/serve.txt
 # Ultralytics brings OpenCV with a GUI; installed side by side, the two overwrite each other's files.

@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from services.runtimes import open_network
+from services.runtimes.onnx import device_failure
 from tests.harness import ROOT
 
 
@@ -100,3 +101,23 @@ def test_nothing_is_reported_to_anybody(path: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=60)
 
     assert list(home.rglob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "failure"),
+    [
+        (
+            "Non-zero status code returned while running Conv node. CUDA failure 719: unspecified "
+            "launch failure ; GPU=0 ; hostname=node-7 ; file=/src/cuda_call.cc ; line=129 ; expr=x",
+            "CUDA failure 719: unspecified launch failure",
+        ),
+        (
+            "CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED ; GPU=0 ; hostname=node-7",
+            "CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED",
+        ),
+        ("CUDA failure 2: out of memory ; GPU=0 ; hostname=node-7", ""),
+        ("[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid dimensions", ""),
+    ],
+)
+def test_a_failure_of_the_device_is_told_from_those_of_a_batch(text: str, failure: str) -> None:
+    assert device_failure(text) == failure
