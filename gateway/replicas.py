@@ -77,10 +77,10 @@ class Replicas:
                 await asyncio.wait_for(self._looked.wait(), call.deadline.left())
         silent = max(_SILENT_SECONDS, _SILENT_TIMES * self._usual)
 
-        def reluctance(one: Replica) -> tuple[bool, bool, bool, bool, int, float]:
-            again, later, quiet = one in tried, not one.ready, one.unheard > silent
+        def reluctance(one: Replica) -> tuple[bool, bool, bool, float, int, float]:
+            again, later, silence = one in tried, not one.ready, max(0.0, one.unheard - silent)
             chance = random.random()  # noqa: S311 - it balances, it guards nothing
-            return one.away, again, later, quiet, one.in_flight, chance
+            return one.away, again, later, silence, one.in_flight, chance
 
         chosen = min(self._candidates(), key=reluctance, default=None)
         if chosen is None:

@@ -41,8 +41,8 @@ def options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 0),
         # Starts at 30 s: for that long a client would keep addresses of pods that are gone, and
-        # not see those that were added.
-        ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+        # not see those that were added. Names are only looked up again when a connection ends.
+        ("grpc.dns_min_time_between_resolutions_ms", 1_000),
         # Starts at 120 s: after an outage a client would stay away for two minutes longer.
         ("grpc.max_reconnect_backoff_ms", 5_000),
     )
