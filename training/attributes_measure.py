@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from services.classifier.model import Classifier, load
 from services.packages import Package
 from training.calibration import calibrated, platt
+from training.faces_calibration import Moved, Told, compared, moved
 from training.faces_data import LABELS, UNKNOWN, Faces, read_faces
 from training.faces_measure import (
     EndToEnd,
@@ -40,6 +41,8 @@ class Measured:
     by_source: Mapping[str, Mapping[str, Quality]]  # on test, by source and label
     conditions: tuple[Condition, ...]  # on test, like all that follows
     slices: tuple[Slice, ...]
+    ways: tuple[Told, ...]  # on val
+    moved: tuple[Moved, ...]
     end_to_end: tuple[EndToEnd, ...]
     photos: OnPhotos
 
@@ -64,6 +67,8 @@ def measure(package: Package, data: Path, work: Path) -> Measured:
             by_source=_by_source(classifier, scores["test"], test),
             conditions=tuple(conditions(classifier, test)),
             slices=tuple(slices(scores["test"], test)),
+            ways=compared(logits["val"], faces["val"]),
+            moved=moved(logits, faces),
             end_to_end=tuple(measure_end_to_end(classifier, test, by) for by in SHRINKS),
             photos=measure_photos(classifier, data / "detection"),
         )

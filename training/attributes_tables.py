@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from training.attributes_measure import Measured
+from training.faces_calibration import Moved, Told
 from training.faces_measure import EndToEnd
 from training.faces_robustness import Condition, Slice, largest_gap
 from training.faces_scores import Quality
@@ -102,6 +103,34 @@ def source_rows(by_source: Mapping[str, Mapping[str, Quality]]) -> str:
             for source, by_label in by_source.items()
             for label, q in by_label.items()
         ),
+    )
+
+
+def way_rows(ways: Sequence[Told]) -> str:
+    """Ways to calibrate, by how well they tell what they were not fitted to."""
+    labels = tuple(ways[0].losses)
+    return table(
+        (
+            "val, cross-validated",
+            *(f"{one}: log loss" for one in labels),
+            *map("{}: ECE".format, labels),
+        ),
+        (
+            (
+                one.way,
+                *(f"{one.losses[label]:.4f}" for label in labels),
+                *(f"{one.errors[label]:.3f}" for label in labels),
+            )
+            for one in ways
+        ),
+    )
+
+
+def moved_rows(found: Iterable[Moved]) -> str:
+    """Calibration errors on test, by the faces that the calibration was fitted to."""
+    return table(
+        ("label", "ECE on test, fitted to val", "to the other half of test", "by chance"),
+        ((o.label, f"{o.val:.3f}", f"{o.test:.3f}", f"{o.by_chance:.3f}") for o in found),
     )
 
 

@@ -77,6 +77,17 @@ def estimates(
     )
 
 
+def reflected(found: Estimate, least: float = 0.0) -> Estimate:
+    """The basic interval (Davison and Hinkley, 1997) of a figure that samples overstate.
+
+    A distance is larger in samples than among the examples, and larger among these than it truly
+    is, both for being few: so the percentile interval lies too high by twice that, and this one,
+    its mirror image about the figure, where it should. Nothing is below `least`.
+    """
+    low, high = (max(least, 2 * found.value - end) for end in (found.high, found.low))
+    return Estimate(found.value, low, high)
+
+
 def difference(
     old: Measure, new: Measure, count: int, samples: int = SAMPLES, seed: int = 0
 ) -> Difference:

@@ -12,7 +12,7 @@ import numpy as np
 
 from services.captioner.model import Candidate
 from services.manifest import Calibration
-from training.bootstrap import Estimate, Floats, estimates
+from training.bootstrap import Estimate, Floats, estimates, reflected
 from training.calibration import (
     Bin,
     brier_skill,
@@ -79,7 +79,7 @@ def judged(
         others=others,
         gap=gap,
         close=float(close.mean()),
-        error=error,
+        error=reflected(error),
         error_by_chance=error_by_chance(said),
         skill=skill,
         bins=reliability(said, close),

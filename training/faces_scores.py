@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from services.thresholds import Band
-from training.bootstrap import Estimate, Floats, estimates
+from training.bootstrap import Estimate, Floats, estimates, reflected
 from training.calibration import brier_skill, calibration_error, error_by_chance
 from training.precision import Scored
 from training.ranking import Ranking, Truth
@@ -62,7 +62,7 @@ def quality(scores: Floats, truth: Truth, band: Band) -> Quality:
         auc=auc,
         average_precision=average_precision,
         recall_at_precision=recall,
-        calibration_error=error,
+        calibration_error=reflected(error),
         error_by_chance=error_by_chance(scores),
         brier_skill=skill,
         present=_precision_and_recall(present, truth),

@@ -13,7 +13,7 @@ from services.detector.model import Detector
 from services.manifest import Calibration
 from services.thresholds import ThresholdSet
 from training import coco
-from training.bootstrap import Estimate, Floats, estimate, estimates
+from training.bootstrap import Estimate, Floats, estimate, estimates, reflected
 from training.calibration import (
     FLOOR,
     brier_skill,
@@ -185,9 +185,11 @@ def _both(one: Guesses, other: Guesses) -> Guesses:
 def _meaning(held: Guesses) -> Meaning:
     return Meaning(
         scores=int((held.scores > FLOOR).sum()),
-        error=estimate(
-            lambda times: calibration_error(held.scores, held.right, times[held.photos]),
-            held.count,
+        error=reflected(
+            estimate(
+                lambda times: calibration_error(held.scores, held.right, times[held.photos]),
+                held.count,
+            )
         ),
         by_chance=error_by_chance(held.scores),
         skill=estimate(

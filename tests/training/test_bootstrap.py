@@ -4,9 +4,19 @@ import numpy as np
 import pytest
 
 from training import coco
-from training.bootstrap import difference, differences, draws, estimate, estimates, mean_of
+from training.bootstrap import (
+    Estimate,
+    difference,
+    differences,
+    draws,
+    estimate,
+    estimates,
+    mean_of,
+    reflected,
+)
 from training.bootstrap_boxes import label_average_precision, mean_average_precision
 from training.bootstrap_captions import CAPTION_FIGURES, caption_measures
+from training.calibration import calibration_error
 from training.caption_scores import CiderD, bleu
 from training.ranking import Ranking
 
@@ -32,6 +42,20 @@ def test_the_interval_of_a_share_is_that_of_a_binomial():
 def test_the_same_seed_gives_the_same_interval_and_another_one_another():
     assert estimate(mean_of(RIGHT), 900, seed=1) == estimate(mean_of(RIGHT), 900, seed=1)
     assert estimate(mean_of(RIGHT), 900, seed=1) != estimate(mean_of(RIGHT), 900, seed=2)
+
+
+def test_what_samples_overstate_has_an_interval_that_lies_as_far_to_the_other_side():
+    assert reflected(Estimate(0.5, 0.25, 1)) == Estimate(0.5, 0, 0.75)
+    assert reflected(Estimate(0.5, 0.75, 1.5)).low == 0
+
+
+def test_a_calibration_error_that_is_chance_alone_may_be_none():
+    said = RANDOM.random(300)
+    true = RANDOM.random(300) < said
+    found = estimate(lambda times: calibration_error(said, true, times), 300, samples=300)
+
+    assert found.low > 0.02
+    assert reflected(found).low < 0.01
 
 
 def test_a_sample_counts_as_many_examples_as_there_are():
