@@ -82,7 +82,7 @@ class ApiServer:
                     raise ApiProblem(await _refusal(response))
                 yield response
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            raise ApiProblem(f"{type(error).__name__}: {error}"[:_MAX_TOLD]) from error
+            raise ApiProblem(_told(error)) from error
 
     def _credentials(self) -> tuple[str, ssl.SSLContext]:
         token = (self._account / "token").read_text().strip()
@@ -109,6 +109,13 @@ def _json(text: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ApiProblem("an answer that is no object")
     return found
+
+
+def _told(error: Exception) -> str:
+    """The error in a line that is the same whenever it happens again."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect: {error.os_error}"[:_MAX_TOLD]
+    return f"{type(error).__name__}: {error}"[:_MAX_TOLD]
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> str:

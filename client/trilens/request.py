@@ -1,6 +1,7 @@
 """From what a caller has at hand, a photo and names of features, to a request message."""
 
 import errno
+import uuid
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -75,10 +76,14 @@ def build(
     request_id: str = "",
     affinity_key: str = "",
 ) -> pb.AnalyzeImageRequest:
-    """One photo's request."""
+    """One photo's request.
+
+    It always has an id, the same when gRPC sends it again: by it a server with a canary picks the
+    model versions that the call meets.
+    """
     return pb.AnalyzeImageRequest(
         image=image_pb2.Image(content=content),
         features=features,
-        request_id=request_id,
+        request_id=request_id or uuid.uuid4().hex,
         affinity_key=affinity_key,
     )

@@ -22,9 +22,11 @@ class Failing(analysis_pb2_grpc.ImageAnalysisServiceServicer):
         self._times = times
         self._code = code
         self.attempts = 0
+        self.ids = set()
 
     async def AnalyzeImage(self, request, context):
         self.attempts += 1
+        self.ids.add(request.request_id)
         if self.attempts <= self._times:
             # as a Trilens server does: with details in the trailers
             context.set_trailing_metadata((("grpc-status-details-bin", b"\x08\x0e"),))
@@ -53,6 +55,19 @@ async def test_a_photo_of_any_size_is_sent_again_when_the_server_is_unavailable(
 
     assert answer.request_id == "answered"
     assert server.attempts == 3
+
+
+async def test_a_call_that_is_sent_again_brings_the_same_id_and_the_next_one_another():
+    server = Failing(times=2)
+
+    async with client_of(server) as client:
+        await client.analyze(bytes(50_000))
+        first = set(server.ids)
+        await client.analyze(bytes(50_000))
+
+    assert server.attempts == 4
+    assert len(first) == 1
+    assert len(server.ids) == 2
 
 
 @pytest.mark.parametrize(("size", "attempts"), [(50_000, 3), (300_000, 1), (5_000_000, 1)])
