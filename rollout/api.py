@@ -21,12 +21,20 @@ _MANAGER: Final = "trilens-rollout"
 _NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
-class Unreachable(Exception):
+class Problem(Exception):
+    """Something with a request; the text says with which, `said` only what."""
+
+    def __init__(self, request: str, said: object) -> None:
+        super().__init__(f"{request}: {said}")
+        self.said = str(said)
+
+
+class Unreachable(Problem):
     """The API server did not answer, or not as it should: worth another try."""
 
 
-class Refused(Exception):
-    """The API server said no; the text says to what and why."""
+class Refused(Problem):
+    """The API server said no."""
 
 
 class Conflict(Refused):
@@ -123,13 +131,13 @@ class Api:
             answer = self._api.call_api(method, url, headers, content, _request_timeout=_SECONDS)
             body = bytes(answer.read())
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as away:
-            raise Unreachable(f"{method} {path}: {away}") from away
+            raise Unreachable(f"{method} {path}", away) from away
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise _problem(answer.status)(f"{method} {path}: {_message(body)}")
+            raise _problem(answer.status)(f"{method} {path}", _message(body))
         return body
 
 
-def _problem(status: int) -> type[Exception]:
+def _problem(status: int) -> type[Problem]:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         return Unreachable
     kinds: dict[int, type[Refused]] = {404: Missing, 409: Conflict}

@@ -12,7 +12,7 @@ from uuid import uuid4
 import yaml
 
 from rollout.desk import Desk
-from rollout.jury import comparisons
+from rollout.jury import comparisons, probes_of
 from rollout.observed import Observed
 from rollout.records import DEPLOYED
 from rollout.state import STEPS, Judging, State
@@ -130,6 +130,7 @@ def _check(seen: Observed, wish: Wish, desk: Desk) -> None:
             raise NotPossible(f"there is no model {model}; there are: {known}")
     if wish.automatic:
         _check_judging(wish.judging)
+        _check_comparisons(seen, wish, desk)
 
 
 def _check_judging(judging: Judging) -> None:
@@ -138,5 +139,25 @@ def _check_judging(judging: Judging) -> None:
         raise NotPossible(
             "--comparison FILE of `python -m rollout compare`, or --without agreement"
         )
-    if "accuracy" not in judging.without and not judging.probes:
+    if "accuracy" not in judging.without and not (judging.probes and judging.gateway):
         raise NotPossible("--probes SET and --gateway HOST:PORT, or --without accuracy")
+    try:
+        probes_of(judging)
+    except ValueError as problem:
+        raise NotPossible(str(problem)) from problem
+
+
+def _check_comparisons(seen: Observed, wish: Wish, desk: Desk) -> None:
+    """One of each feature, of the very versions that it is about."""
+    if "agreement" in wish.judging.without or desk.records is None:
+        return
+    models = desk.records.live().values().get("models", {})
+    found = {(one.feature, one.stable, one.canary) for one in comparisons(wish.judging)}
+    for model, version in wish.canaries.items():
+        feature = models[model]["feature"]
+        stable = seen.release.document.stable[feature].version
+        if (feature, stable, version) not in found:
+            raise NotPossible(
+                f"no comparison of {feature} {stable} with {version}: "
+                "`python -m rollout compare` makes one"
+            )

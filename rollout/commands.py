@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from rollout.decide import decide
 from rollout.desk import Desk, Place
 from rollout.helm import HelmFailed
 from rollout.judge.plan import SHARES
+from rollout.jury import probes_of, standing
 from rollout.lease import Lease, Locked, Lost
 from rollout.records import NoRelease, Unusable
 from rollout.state import STEPS, Judging, State
@@ -52,7 +54,21 @@ def main() -> int:
         return _say(str(problem), Ending.UNREACHABLE)
 
 
-@click.group()
+class _Commands(click.Group):
+    """With `compare`, which loads models: it is imported where it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted((*super().list_commands(ctx), "compare"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "compare":
+            from rollout.compare import command
+
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands)
 @click.option("--release", "-r", default="trilens", show_default=True, help="Helm's release.")
 @click.option("--namespace", "-n", help="Its namespace; the context's own if not given.")
 @click.option("--context", help="A context of the kubeconfig; the current one if not given.")
@@ -84,6 +100,9 @@ def cli(
               help="Percent of the stable track's calls that are copied to it.")  # fmt: skip
 @click.option("--comparison", multiple=True, type=click.Path(exists=True, path_type=Path),
               help="What `compare` wrote, one for each model.")  # fmt: skip
+@click.option("--probes", default="", metavar="SET",
+              help="Labelled photos: `built-in`, or an address with @sha256:DIGEST.")  # fmt: skip
+@click.option("--gateway", default="", metavar="HOST:PORT", help="Where probes are sent.")
 @click.option("--prometheus", default="", help="Its URL; else every pod's own page is read.")
 @click.option("--without", multiple=True, type=click.Choice(sorted(SHARES)),
               help="Do without a kind of signal.")  # fmt: skip
@@ -198,6 +217,8 @@ def _wish(
         chart=options["chart"],
         judging=Judging(
             comparisons=beginning.compared(comparison),
+            probes=options["probes"],
+            gateway=options["gateway"],
             prometheus=options["prometheus"],
             without=options["without"],
             calls=options["calls"],
@@ -215,6 +236,8 @@ def _scene(desk: Desk) -> tuple[State | None, Scene, str]:
         before = desk.records.before_canary(newest.number) if desk.records and newest else None
         nothing = orders.nothing(desk.place.release)
         return None, Scene(nothing, seen, Wait("")), desk.back(before)
+    verdict = standing(state, seen.features, probes_of(state.judging))
+    seen = replace(seen, observed=replace(seen.observed, verdict=verdict))
     return state, Scene(state, seen, decide(state, seen.observed)), desk.back(state.before)
 
 
@@ -229,14 +252,16 @@ def _ordered(place: Place, change: Callable[[State, Desk], State], patience: flo
 def _follow(desk: Desk, state: State, lease: Lease | None, patience: float) -> int:
     if not console.is_terminal:
         lines = Lines(console)
-        ending, why = desk.course(state, lease, lines.show).follow(patience)
+        with desk.course(state, lease, lines.show) as course:
+            ending, why = course.follow(patience)
         return _say(f"{why}; back to before: {desk.back(state.before)}", ending)
     with Live(console=console, auto_refresh=False) as live:
 
         def show(scene: Scene) -> None:
             live.update(table(scene, desk.back(state.before)), refresh=True)
 
-        ending, why = desk.course(state, lease, show).follow(patience)
+        with desk.course(state, lease, show) as course:
+            ending, why = course.follow(patience)
     return _say(why, ending)
 
 

@@ -98,7 +98,7 @@ class Course:
     def _next(self) -> tuple[State, Seen, Action]:
         state = self._store.read()
         if state is None:
-            raise Refused("there is no rollout any more: its state was removed")
+            raise Refused("the rollout's state", "it was removed")
         seen = self._observer.look()
         if state.phase is Phase.STEPPING and state.automatic:
             state, seen = self._judged(state, seen)

@@ -11,7 +11,7 @@ from rollout.course import Course, Scene
 from rollout.gitops import FileHands
 from rollout.hands import Hands, HelmHands
 from rollout.helm import Helm
-from rollout.jury import SECONDS, Jury
+from rollout.jury import Jury, probes_of
 from rollout.lease import Lease
 from rollout.names import Names
 from rollout.observe import Observer
@@ -78,11 +78,17 @@ class Desk:
         with lease.held(patience):
             yield lease
 
-    def course(self, state: State, lease: Lease | None, show: Callable[[Scene], None]) -> Course:
-        """The rollout, to be followed."""
-        jury = Jury({}, None, SECONDS)
+    @contextmanager
+    def course(
+        self, state: State, lease: Lease | None, show: Callable[[Scene], None]
+    ) -> Iterator[Course]:
+        """The rollout, to be followed while the block runs."""
+        jury = Jury(probes_of(state.judging) if state.automatic else None)
         observer = self.observer(state.judging.prometheus)
-        return Course(observer, self.store, self.hands, jury, lease, show)
+        try:
+            yield Course(observer, self.store, self.hands, jury, lease, show)
+        finally:
+            jury.close()
 
     def back(self, before: int | None) -> str:
         """The command that restores a revision without this tool."""

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import urllib3
 
-from rollout.api import Api, Json, Refused, Unreachable
+from rollout.api import Api, Json, Problem
 from rollout.judge.counters import Samples, Scrape, Series, read_samples
 from rollout.names import COMPONENT, GATEWAY, TRACK
 
@@ -26,6 +26,7 @@ _NAMES: Final = frozenset(
     }
 )
 
+_PROXY: Final = "error trying to reach service: "
 _AT_ONCE: Final = 8
 _SECONDS: Final = 10.0
 
@@ -66,7 +67,9 @@ class PodPages:
         path = f"/api/v1/namespaces/{self._api.namespace}/pods/{pod}:{PORT}/proxy/metrics"
         try:
             return read_samples(self._api.text(path))
-        except (Refused, Unreachable, ValueError) as problem:
+        except Problem as problem:
+            return Unread(f"{pod}: {problem.said.removeprefix(_PROXY)}")
+        except ValueError as problem:
             return Unread(f"{pod}: {problem}")
 
 

@@ -66,7 +66,7 @@ class FileStore:
     def write(self, state: State) -> None:
         """Keeps another, whole or not at all."""
         if self._text() != self._read:
-            raise Conflict(f"{self._path} was written by somebody else")
+            raise Conflict(str(self._path), "somebody else wrote it")
         text = json.dumps(json.loads(state.text()), indent=2) + "\n"
         new = self._path.with_name(self._path.name + ".new")
         new.write_text(text)
