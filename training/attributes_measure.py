@@ -12,6 +12,7 @@ from services.classifier.model import Classifier, load
 from services.packages import Package
 from training.calibration import calibrated, platt
 from training.faces_calibration import Moved, Told, compared, moved
+from training.faces_ceiling import Ceiling, ceiling
 from training.faces_data import LABELS, UNKNOWN, Faces, read_faces
 from training.faces_measure import (
     EndToEnd,
@@ -37,6 +38,7 @@ class Measured:
     # Smiling by the labels as they came, its scores calibrated to those of val; by split.
     labelled: Mapping[str, Quality]
     reviews: Mapping[str, Tally]  # by split
+    ceilings: Mapping[str, Ceiling | None]  # likewise
     mirrored: Mapping[str, Mapping[str, Quality]]  # as crops, with the mirrored face's logits, too
     by_source: Mapping[str, Mapping[str, Quality]]  # on test, by source and label
     conditions: tuple[Condition, ...]  # on test, like all that follows
@@ -63,6 +65,7 @@ def measure(package: Package, data: Path, work: Path) -> Measured:
             crops={s: qualities(classifier, scores[s], faces[s].labels) for s in faces},
             labelled=_labelled(classifier, logits, given),
             reviews={s: tally(read_reviews(s), smiles(each)) for s, each in given.items()},
+            ceilings={s: ceiling(logits[s], each, s) for s, each in given.items()},
             mirrored={s: qualities(classifier, both[s], faces[s].labels) for s in faces},
             by_source=_by_source(classifier, scores["test"], test),
             conditions=tuple(conditions(classifier, test)),

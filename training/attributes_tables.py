@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from training.attributes_measure import Measured
 from training.faces_calibration import Moved, Told
+from training.faces_ceiling import Ceiling
 from training.faces_measure import EndToEnd
 from training.faces_robustness import Condition, Slice, largest_gap
 from training.faces_scores import Quality
@@ -42,14 +43,25 @@ def review_text(measured: Measured) -> str:
     lines = []
     for split, found in measured.reviews.items():
         told = found.faces - found.unclear
+        both = measured.ceilings[split]
         lines.append(
             f"Of {split}'s faces {found.faces} were looked at: {found.to_neutral} labelled as "
             f"smiling do not, {found.to_smiling} labelled otherwise do, {found.unclear} cannot be "
             f"told. So whoever saw every smile rightly would reach an accuracy of "
             f"{1 - found.wrong:.3f} by the labels as they came (of the {told} that can be told) "
-            f"and an AUC of {found.auc:.3f} (of all, the untold in the middle)."
+            f"and an AUC of {found.auc:.3f} (of all, the untold in the middle)." + _both(both)
         )
     return "\n".join(lines)
+
+
+def _both(ceiling: Ceiling | None) -> str:
+    if ceiling is None:
+        return ""
+    return (
+        " What was seen and the network's score together, fitted to those labels and told of "
+        f"other faces (cross-validated), reach an accuracy of {ceiling.accuracy:.3f} and an AUC of "
+        f"{ceiling.auc:.3f}."
+    )
 
 
 def decision_rows(by_label: Mapping[str, Quality]) -> str:

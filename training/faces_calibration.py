@@ -81,6 +81,37 @@ def moved(
     )
 
 
+def parts(truth: Truth, folds: int = _FOLDS) -> Iterator[NDArray[np.intp]]:
+    """Each example's fold, repeat by repeat; all have as many of both kinds."""
+    for repeat in range(_REPEATS):
+        random = np.random.default_rng(repeat)
+        part = np.empty(len(truth), np.intp)
+        for kind in (True, False):
+            places = random.permutation(np.flatnonzero(truth == kind))
+            part[places] = np.arange(len(places)) % folds
+        yield part
+
+
+def logistic(inputs: Floats, truth: Truth, middle: Floats, precision: Floats) -> Floats:
+    """Weights of a logistic regression, believed to lie near `middle`; by Newton's method."""
+
+    def loss(tried: Floats) -> float:
+        answers = tried @ inputs
+        told = (np.logaddexp(0, answers) - truth * answers).sum()
+        return float(told + precision @ (tried - middle) ** 2 / 2)
+
+    weights = middle.copy()
+    for _ in range(_STEPS):
+        given = sigmoid(weights @ inputs)
+        slope = inputs @ (given - truth) + precision * (weights - middle)
+        curvature = (inputs * (given * (1 - given))) @ inputs.T + np.diag(precision + 1e-9)
+        step = np.linalg.solve(curvature, slope)
+        while loss(weights - step) > loss(weights) and np.abs(step).max() > _SMALL:
+            step = step / 2
+        weights = weights - step
+    return weights
+
+
 def _mean(
     figure: Callable[[Floats, Truth], float],
     way: Way,
@@ -93,12 +124,7 @@ def _mean(
 
 
 def _unseen(way: Way, logits: Floats, truth: Truth, folds: int) -> Iterator[Floats]:
-    for repeat in range(_REPEATS):
-        random = np.random.default_rng(repeat)
-        part = np.empty(len(truth), int)
-        for kind in (True, False):  # each fold has as many of both
-            places = random.permutation(np.flatnonzero(truth == kind))
-            part[places] = np.arange(len(places)) % folds
+    for part in parts(truth, folds):
         scores = np.empty(len(truth))
         for fold in range(folds):
             here = part == fold
@@ -132,13 +158,13 @@ def _as_it_is(logits: Floats, truth: Truth) -> Probable:  # noqa: ARG001 - fits 
 
 def _near(logits: Floats, truth: Truth) -> Probable:
     """Scale and offset, the scale held near 1; labels as they are, not softened as Platt's."""
-    weights = _logistic(_line(logits), truth, np.array([1.0, 0.0]), np.array([_NEAR, 0.0]))
+    weights = logistic(_line(logits), truth, np.array([1.0, 0.0]), np.array([_NEAR, 0.0]))
     return lambda others: sigmoid(weights @ _line(others))
 
 
 def _beta(logits: Floats, truth: Truth) -> Probable:
     """M. Kull et al., "Beta calibration", 2017: both ends of the scale bend for themselves."""
-    weights = _logistic(_ends(logits), truth, np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 0.0]))
+    weights = logistic(_ends(logits), truth, np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 0.0]))
     return lambda others: sigmoid(weights @ _ends(others))
 
 
@@ -162,26 +188,6 @@ def _line(logits: Floats) -> Floats:
 
 def _ends(logits: Floats) -> Floats:
     return np.stack([-np.logaddexp(0, -logits), np.logaddexp(0, logits), np.ones(len(logits))])
-
-
-def _logistic(inputs: Floats, truth: Truth, middle: Floats, precision: Floats) -> Floats:
-    """Weights of a logistic regression, believed to lie near `middle`; by Newton's method."""
-
-    def loss(tried: Floats) -> float:
-        answers = tried @ inputs
-        told = (np.logaddexp(0, answers) - truth * answers).sum()
-        return float(told + precision @ (tried - middle) ** 2 / 2)
-
-    weights = middle.copy()
-    for _ in range(_STEPS):
-        given = sigmoid(weights @ inputs)
-        slope = inputs @ (given - truth) + precision * (weights - middle)
-        curvature = (inputs * (given * (1 - given))) @ inputs.T + np.diag(precision + 1e-9)
-        step = np.linalg.solve(curvature, slope)
-        while loss(weights - step) > loss(weights) and np.abs(step).max() > _SMALL:
-            step = step / 2
-        weights = weights - step
-    return weights
 
 
 WAYS: Final[Mapping[str, Way]] = {
