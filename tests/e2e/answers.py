@@ -22,7 +22,7 @@ def analyze(cluster: Cluster | None, address: str, photo: str) -> Json:
     trilens = str(Path(sys.executable).with_name("trilens"))
     words = (trilens, "analyze", photo, "--json", "--server", address, "--timeout", "60")
     said = cluster.run(*words) if cluster else printed(*words)
-    answer: Json = json.loads(said)
+    answer: Json = json.loads(said)["response"]
     return answer
 
 

@@ -1,20 +1,24 @@
 """A fresh install: it comes up where the restricted profile is enforced, answers, and is closed."""
 
+import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from local.cluster import network
 from local.cluster.oci import PROBE
 from tests.e2e.answers import analyze, difference, make_run
-from tests.e2e.clusters import Cluster, pod, until
+from tests.e2e.clusters import Cluster, Json, pod, until
 from tests.e2e.product import product
-from tests.e2e.releases import Release, strict_namespace
+from tests.e2e.releases import Release, merged, strict_namespace
 from tests.e2e.values import PHOTO, REAL, tiny
 
 pytestmark = pytest.mark.core
 
 NAMESPACE = "install"
+COLLECTOR = f"{network.NODE}:4317"
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +30,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
     """The real models, with the chart's own replicas and policies."""
     product(cluster)
+    traced = {"telemetry": {"otlpEndpoint": f"http://{COLLECTOR}"}} if cluster.own else {}
     with strict_namespace(cluster, NAMESPACE):
         release = Release(cluster, NAMESPACE)
-        release.install(REAL, folder)
+        release.install(merged(REAL, traced), folder)
         yield release
 
 
@@ -52,6 +57,40 @@ def test_a_photo_gets_the_answer_that_make_run_gives(cluster: Cluster, release: 
         answer = analyze(cluster, address, PHOTO)
 
     assert difference(answer, expected) == ""
+
+
+@pytest.mark.own  # pods reach this machine
+def test_one_call_is_one_trace_across_four_pods(
+    cluster: Cluster, release: Release, folder: Path, note: Callable[..., None]
+):
+    file = folder / "spans"
+    traces: dict[str, list[Json]] = {}
+
+    def pods_of_one_trace() -> set[str]:
+        traces.clear()
+        for line in file.read_text().splitlines(keepends=True)[:-1]:
+            span = json.loads(line)
+            traces.setdefault(span["trace"], []).append(span)
+        return max(({span["pod"] for span in spans} for spans in traces.values()), key=len)
+
+    with cluster.spawn(sys.executable, "-m", "tests.e2e.spans", COLLECTOR, str(file)):
+        until(file.exists)
+        with release.door() as address:
+            analyze(cluster, address, PHOTO)
+        until(lambda: bool(file.read_text()) and len(pods_of_one_trace()) == 4)
+        # Each process sends its spans when it likes: the last ones may still be on their way.
+        until(lambda: len(pods_of_one_trace()) == 4 and any(map(is_one_tree, traces.values())))
+
+    (tree,) = [spans for spans in traces.values() if len({span["pod"] for span in spans}) == 4]
+    note(spans=len(tree))
+    assert is_one_tree(tree)
+
+
+def is_one_tree(spans: list[Json]) -> bool:
+    """Whether all but one hang on another one of them, across four pods."""
+    known = {span["span"] for span in spans}
+    roots = [span for span in spans if span["parent"] not in known]
+    return len(roots) == 1 and len({span["pod"] for span in spans}) == 4
 
 
 def test_a_second_release_beside_it_answers_for_itself(
