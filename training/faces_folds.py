@@ -8,7 +8,6 @@ worth looking at again: halves, seeds and recipes differ.
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 import keras
 import numpy as np
@@ -17,18 +16,13 @@ from numpy.typing import NDArray
 from training.calibration import calibrated, platt
 from training.faces_data import LABELS, UNKNOWN, Faces
 from training.faces_network import attributes_network, scored
-from training.faces_recipe import Recipe
+from training.faces_recipe import FOLDS
 from training.faces_training import CHECKPOINT, train
-
-RECIPES: Final = (
-    Recipe(epochs=5, peak_rate=8e-4, seed=11, side=64, drawn=0.0),
-    Recipe(epochs=5, peak_rate=5e-4, seed=12, side=64, drawn=0.0, smoothing=0.1),
-)
 
 
 def train_fold(fold: int, taught: Faces, val: Faces, work: Path) -> Iterator[dict[str, float]]:
     """Trains a fold's network on its half, yielding each epoch's figures on val."""
-    recipe = RECIPES[fold]
+    recipe = FOLDS[fold]
     kept = _folder(fold, work)
     kept.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
@@ -46,7 +40,7 @@ def fold_logits(fold: int, faces: Faces, split: str, work: Path) -> NDArray[np.f
     """A fold's logits (faces, labels); computed once."""
     kept = _folder(fold, work) / f"logits-{split}.npy"
     if not kept.exists():
-        side = RECIPES[fold].side
+        side = FOLDS[fold].side
         network = attributes_network(side)
         network.load_weights(kept.with_name(CHECKPOINT))
         np.save(kept, scored(network, faces, side))
@@ -57,7 +51,7 @@ def unseen_scores(faces: Faces, work: Path) -> NDArray[np.float32]:
     """Train's probabilities by the network that has not seen the face, calibrated on those."""
     half = halves(faces.names)
     scores = np.empty(faces.labels.shape, np.float32)
-    for fold in range(len(RECIPES)):
+    for fold in range(len(FOLDS)):
         answers = fold_logits(fold, faces, "train", work)
         unseen = half != fold
         for column in range(len(LABELS)):
