@@ -1,14 +1,11 @@
 """CanaryTrack: the canary services of one release, from its first sight until their last call."""
 
 import asyncio
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from gateway.features import Feature
 from gateway.release_document import Canary
-
-logger = logging.getLogger(__name__)
 
 
 class CanaryTrack:

@@ -46,6 +46,7 @@ class Lanes:
         self._open_canary = open_canary
         self._may_ask = may_ask
         self._release = Release()
+        self._shown: tuple[str, ...] = ()
         self._track: CanaryTrack | None = None
         self._canary = self._stable
         self._leaving: set[asyncio.Task[None]] = set()
@@ -56,14 +57,7 @@ class Lanes:
         if release.canary != self._release.canary:
             self._change_canary(release.canary)
         self._release = release
-        RELEASE_INFO.clear()
-        RELEASE_INFO.labels(
-            release.revision,
-            release.rollout,
-            f"{release.weight:g}",
-            f"{release.shadow:g}",
-            release.versions,
-        ).set(1)
+        self._show(release)
         logger.info(
             "release %d: %g %% of calls to canary [%s], %g %% of the others copied%s",
             release.revision,
@@ -104,6 +98,12 @@ class Lanes:
         if self._leaving:
             await asyncio.wait(self._leaving)
 
+    def _show(self, release: Release) -> None:
+        before, self._shown = self._shown, _labels(release)
+        RELEASE_INFO.labels(*self._shown).set(1)
+        if before and before != self._shown:
+            RELEASE_INFO.remove(*before)
+
     def _names_canary(self, call: Call, key: str) -> bool:
         if self._may_ask and call.asked_lane in (STABLE, CANARY):
             return call.asked_lane == CANARY
@@ -139,6 +139,11 @@ class Lanes:
         }
         self._track = CanaryTrack(canaries, opened) if opened else None
         self._canary = Lane(CANARY, {**stable, **opened})
+
+
+def _labels(release: Release) -> tuple[str, ...]:
+    weights = f"{release.weight:g}", f"{release.shadow:g}"
+    return str(release.revision), release.rollout, *weights, release.versions
 
 
 def share(key: str, salt: str) -> float:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.lanes import share
+from tests.collector import attributes, collecting, exporting
 from tests.fakes import FakeModel
 from tests.harness import LOOPBACK
 from tests.releases import (
@@ -307,3 +308,17 @@ async def test_photos_of_a_batch_keep_their_lane_when_it_is_sent_again(tmp_path:
 
     assert first == again
     assert set(first) == {"stable", "canary"}
+
+
+async def test_a_trace_says_which_lane_the_call_met(tmp_path: Path) -> None:
+    async with (
+        collecting() as (collector, endpoint),
+        exporting(endpoint),
+        with_canary(tmp_path) as gateway,
+    ):
+        await gateway.release(100, canary=OBJECTS)
+        await gateway.ask()
+
+    asked = collector.named("trilens.v1.ImageAnalysisService/AnalyzeImage")
+    predicted = collector.named("infer")
+    assert [attributes(one)["trilens.lane"] for one in (*asked, *predicted)] == ["canary"] * 2

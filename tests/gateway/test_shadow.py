@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.detector.model import Detection, Detections
+from tests.collector import attributes, collecting, exporting
 from tests.fakes import SOMEWHERE, FakeExplainer, FakeModel
 from tests.releases import (
     CANARY_VERSION,
@@ -239,3 +240,20 @@ async def test_the_canary_is_told_that_a_copy_may_wait_and_whose_it_is(tmp_path:
     came = canary.metadata[0]
     assert came["trilens-priority"] == "shadow"
     assert (came["trilens-lane"], came["trilens-request-id"]) == ("canary", "mine")
+
+
+async def test_a_copy_is_part_of_its_calls_trace(tmp_path: Path) -> None:
+    compared = Since(copies, "compared")
+    async with (
+        collecting() as (collector, endpoint),
+        exporting(endpoint),
+        shadowed(tmp_path, FakeModel(version=CANARY_VERSION)) as gateway,
+    ):
+        await gateway.ask()
+        await until(lambda: compared() == 1)
+
+    (asked,) = collector.named("trilens.v1.ImageAnalysisService/AnalyzeImage")
+    (copy,) = collector.named("shadow")
+    assert (copy.trace_id, copy.parent_span_id) == (asked.trace_id, asked.span_id)
+    assert attributes(asked)["trilens.lane"] == "stable"
+    assert attributes(copy)["trilens.outcome"] == "compared"
