@@ -14,10 +14,10 @@ from rollout.judge.sequential import ShareTest, SignTest, TracksTest
 # Kinds of signals, and the share of the false alarms each may take: what tells most gets most.
 SHARES: Final[Mapping[str, float]] = {
     "errors": 0.2,
-    "latency": 0.15,
-    "completeness": 0.1,
+    "latency": 0.12,
+    "completeness": 0.08,
     "agreement": 0.3,
-    "accuracy": 0.25,
+    "accuracy": 0.3,
 }
 # Ways a feature's calls fail, as the gateways see them.
 OUTCOMES: Final = ("failed", "timed_out", "shed")

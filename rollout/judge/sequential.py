@@ -130,7 +130,7 @@ class SignTest:
     test: the mean of likelihood ratios.
     """
 
-    lopsided: tuple[float, ...] = (0.6, 0.7, 0.8, 0.95)
+    lopsided: tuple[float, ...] = (0.6, 0.75, 0.95)
 
     def log_ratio(self, pairs: Pairs) -> float:
         """Of all probes asked so far; its own product, so it is not to be added up."""
