@@ -34,7 +34,7 @@ from training.objects_measure import (
     quality,
 )
 from training.objects_package import DEFAULT, EVEN, EVEN_SET, build
-from training.objects_shapes import AS_THEY_COME, SERVED, against, found, tried
+from training.objects_shapes import COMPARED, SERVED, against, found, tried
 from training.options import data_option, output_option
 
 _data = data_option("detection/ and reference-weights/")
@@ -62,7 +62,9 @@ def package_command(data: Path, version: str, output: Path) -> None:
         measured = _measured(trial, data)
         shapes = tuple(tried(trial, data))
         by_shape = {(one.side, one.square): one.found for one in shapes}
-        change = against(by_shape[AS_THEY_COME], by_shape[SERVED])
+        changes = {
+            name: against(by_shape[shape], by_shape[SERVED]) for name, shape in COMPARED.items()
+        }
         twin = found(_twin(trial, Path(scratch) / "twin"), data)
     folder = output / "objects" / version
     shutil.rmtree(folder, ignore_errors=True)
@@ -70,7 +72,7 @@ def package_command(data: Path, version: str, output: Path) -> None:
     draw(folder, measured, shapes)
     runtimes = {"onnxruntime, as served": by_shape[SERVED], "torch, Ultralytics": twin}
     minutes = time.process_time() / 60
-    text = card(made.manifest, measured, shapes, change, runtimes, minutes)
+    text = card(made.manifest, measured, shapes, changes, runtimes, minutes)
     (folder / "card.md").write_text(text)
     click.echo(summary(measured.rows))
     size = sum(file.stat().st_size for file in folder.rglob("*.*"))

@@ -24,6 +24,7 @@ from training.tables import table
 
 TEMPLATE: Final = Path(__file__).with_name("cards") / "objects.md"
 TARGET: Final = 0.9
+_MOST_ERROR: Final = 0.03  # wanted of calibration
 
 # Shown by name in the card: those with enough true boxes for a figure to mean something.
 FEWEST_BOXES: Final = 10
@@ -69,11 +70,11 @@ def card(
     manifest: Manifest,
     measured: Measured,
     shapes: Sequence[Tried],
-    change: Sequence[Difference],
+    changes: Mapping[str, Sequence[Difference]],
     runtimes: Mapping[str, Found],
     minutes: float,
 ) -> str:
-    """The card: the template with the figures; `change` is against the weights as they come."""
+    """The card: the template with the figures; `changes` are against the shapes that it names."""
     worst, best = largest_gap(measured.parts)
     withheld = [label for label, band in _own_bands(manifest).items() if band.present is None]
     return TEMPLATE.read_text().format(
@@ -86,18 +87,20 @@ def card(
         labels=len(measured.by_label),
         fewest=FEWEST_BOXES,
         by_label=_by_label(manifest, measured.by_label),
-        change=_change(change),
+        **{name: _change(one) for name, one in changes.items()},
         shapes=_shapes(shapes),
         sizes_plot=plot("sizes", "AP50 by the input's longest side"),
         losses=table(
             ("scores", "loss"), [(name, f"{loss:.4f}") for name, loss in measured.losses.items()]
         ),
         meaning=_meaning(measured.meaning),
+        reached=_reached(measured.meaning),
         reliability=plot("reliability", "score said against share that was right, on test"),
         thresholds=thresholds(manifest),
         withheld=", ".join(withheld) or "none",
         likely=LIKELY,
         given=_given(measured.given, measured.likely),
+        held=_held(measured.given),
         coverage=plot("precision-coverage", "precision against how much is answered, on test"),
         conditions=_conditions(measured.conditions),
         parts=_parts(measured.parts),
@@ -145,6 +148,23 @@ def _meaning(by_split: Mapping[str, Meaning]) -> str:
             for split, one in by_split.items()
         ),
     )
+
+
+def _reached(by_split: Mapping[str, Meaning]) -> str:
+    reached = [split for split, one in by_split.items() if one.error.value <= _MOST_ERROR]
+    missed = [split for split in by_split if split not in reached]
+    return f"It is reached on {_names(reached)}, and missed on {_names(missed)}."
+
+
+def _held(given: Mapping[str, Sequence[Given]]) -> str:
+    """Of all labels together, which is the last row of each split."""
+    held = [split for split, rows in given.items() if rows[-1].precision.value >= TARGET]
+    missed = [split for split in given if split not in held]
+    return f"The target of {TARGET:g} held on {_names(held)}, and was missed on {_names(missed)}."
+
+
+def _names(splits: Sequence[str]) -> str:
+    return " and ".join(splits) or "none"
 
 
 def _given(default: Mapping[str, Sequence[Given]], likely: Mapping[str, Sequence[Given]]) -> str:

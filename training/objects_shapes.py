@@ -20,6 +20,8 @@ SQUARE: Final = (480, 512, 640)
 # The pretrained weights as they come: squares of the size that the library takes by itself.
 AS_THEY_COME: Final = (640, True)
 SERVED: Final = (512, False)
+# What the card compares the served shape with, by the name of its place there.
+COMPARED: Final = {"change": AS_THEY_COME, "fitted": (512, True), "grown": (480, True)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
