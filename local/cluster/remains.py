@@ -19,6 +19,8 @@ SETTINGS: Final = (
     "kernel/keys/root_maxkeys",
     "kernel/keys/root_maxbytes",
 )
+# All pods together would get as much as one process of the machine: now as twenty.
+_WEIGHTS: Final = {"cpu.shares": "20480", "cpu.weight": "2000"}
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _SYSCTL: Final = Path("/proc/sys")
 
@@ -40,6 +42,9 @@ def make_cgroup(place: Place) -> None:
                 with suppress(OSError):
                     passed_on.write_text(f"+{controller}")
         (hierarchy / place.cgroup).mkdir(exist_ok=True)
+        for name, weight in _WEIGHTS.items():
+            if (hierarchy / place.cgroup / name).exists():
+                (hierarchy / place.cgroup / name).write_text(weight)
 
 
 def remove(place: Place) -> None:

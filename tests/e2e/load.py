@@ -45,7 +45,12 @@ class Sender:
         ]
         self._metadata = (("trilens-lane", options.lane),) if options.lane else None
         self._file = file
+        self._at_most = options.at_most
         self._under_way: set[asyncio.Task[None]] = set()
+
+    def full(self) -> bool:
+        """Whether as many calls are under way as may be."""
+        return 0 < self._at_most <= len(self._under_way)
 
     def send(self, number: int) -> None:
         """Begins the call of that number."""
@@ -113,6 +118,8 @@ async def run(options: argparse.Namespace) -> None:
             if number is None:
                 await asyncio.sleep(_TURN_SECONDS)
             else:
+                while sender.full():
+                    await asyncio.sleep(_TURN_SECONDS)
                 sender.send(number)
             if stopped.is_set():
                 break
@@ -151,6 +158,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=100.0, help="calls per second")
     parser.add_argument("--seconds", type=float, default=0.0, help="0: until told to stop")
     parser.add_argument("--calls", type=int, default=0, help="0: until told to stop")
+    parser.add_argument(
+        "--at-most", type=int, default=0, help="calls under way, where what counts is not the rate"
+    )
     parser.add_argument("--channels", type=int, default=4, help="each with connections of its own")
     parser.add_argument("--callers", type=int, default=500, help="different affinity keys")
     parser.add_argument("--features", nargs="*", default=(), help="by default the deployment's")

@@ -123,9 +123,10 @@ def strict_namespace(cluster: Cluster, name: str) -> Iterator[str]:
     try:
         yield name
     finally:
-        # Nothing drains any more: at once, so that what comes next has the machine for itself.
+        cluster.kubectl("delete", "namespace", name, "--wait=false")
+        # Without draining: what comes next is to have the machine for itself.
         cluster.kubectl("delete", "pods", "--all", "-n", name, "--grace-period=0", "--force")
-        cluster.kubectl("delete", "namespace", name, "--timeout=120s")
+        cluster.kubectl("wait", "namespace", name, "--for=delete", "--timeout=120s")
 
 
 def is_ready(pod: Json) -> bool:

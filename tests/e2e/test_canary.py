@@ -53,7 +53,7 @@ def canary(release: Release) -> None:
 @pytest.fixture(scope="module")
 def split(cluster: Cluster, release: Release, address: str, canary: None, folder: Path) -> Calls:
     """A call by each of many callers: who asks twice would count twice."""
-    words = (f"--calls={CALLERS}", f"--callers={CALLERS}", "--rate=100")
+    words = (f"--calls={CALLERS}", f"--callers={CALLERS}", "--rate=500")
     return calls(cluster, address, folder / "split", *words)
 
 
@@ -85,7 +85,7 @@ def test_the_lane_that_an_answer_names_is_the_version_that_answered(split: Calls
 def test_callers_keep_their_lane_whichever_gateway_they_meet(
     cluster: Cluster, address: str, split: Calls, folder: Path
 ):
-    words = (f"--calls={CALLERS}", f"--callers={CALLERS}", "--rate=100", "--channels=3")
+    words = (f"--calls={CALLERS}", f"--callers={CALLERS}", "--rate=500", "--channels=3")
 
     again = calls(cluster, address, folder / "again", *words)
 
@@ -95,17 +95,19 @@ def test_callers_keep_their_lane_whichever_gateway_they_meet(
 def test_a_larger_weight_only_moves_callers_to_the_canary(
     cluster: Cluster, release: Release, address: str, split: Calls, folder: Path
 ):
+    words = (f"--calls={CALLERS}", f"--callers={CALLERS}", "--rate=500")
     release.change("canary.weight=40")
-    until(lambda: weights(release) == {40.0})
-
-    more = calls(cluster, address, folder / "more", f"--calls={CALLERS}", f"--callers={CALLERS}")
+    try:
+        until(lambda: weights(release) == {40.0})
+        more = calls(cluster, address, folder / "more", *words)
+    finally:
+        release.change("canary.weight=10")
+    until(lambda: weights(release) == {10.0})
 
     def on_canary(found: Calls) -> set[int]:
         return {caller for caller, met in found.lanes_of_callers().items() if met == {"canary"}}
 
     assert on_canary(split) < on_canary(more)
-    release.change("canary.weight=10")
-    until(lambda: weights(release) == {10.0})
 
 
 @pytest.mark.parametrize("lane", ["stable", "canary"])
@@ -125,7 +127,7 @@ def test_helm_rollback_takes_everyone_off_the_canary_and_loses_no_call(
     folder: Path,
     note: Callable[..., None],
 ):
-    with loading(cluster, address, folder / "rollback", "--rate=100") as load:
+    with loading(cluster, address, folder / "rollback", "--rate=500") as load:
         until(lambda: load.so_far().lanes.get("canary", 0) > 20)
         begun = time.time()
         release.rollback(1)
