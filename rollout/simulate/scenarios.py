@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rollout.judge import Outcome, Plan
-from rollout.simulate.runs import Draw
 from rollout.simulate.worlds import Load, Probed, Rng, World, compared, table
 
 CANARIES: Final = 1000
@@ -25,14 +24,11 @@ COMPARED: Final = 1000  # photos of the offline comparison
 PHOTOS: Final = 100  # compared live in each look
 CALLS: Final = 5000  # of both tracks in each look
 PROBES: Final = 2000
+BUILT_IN: Final = 205  # photos for objects in the probe set that comes with the project
 PATIENCE: Final = 60  # looks at a canary that is neither promoted nor rolled back
 
 # A variant whose photos are the feature's, and which a faultless canary is made of.
 _BASES: Final = {
-    "objects": "shifted boxes",
-    "attributes": "without smiling",
-    "captions": "older version",
-}
     "objects": "shifted boxes",
     "attributes": "without smiling",
     "captions": "older version",
@@ -137,6 +133,17 @@ def _seen_by_probes() -> Iterator[Scenario]:
         probed=Probed(PROBES, lost=0.02, churn=0.005),
         healthy={"probed": Probed(PROBES, churn=0.005)},
     )
+    yield Scenario(
+        "accuracy 10 points lower, built-in probes",
+        "objects",
+        Outcome.FAIL,
+        within=5,
+        counted="probes",
+        each=BUILT_IN // 5,
+        photos=0,
+        probed=Probed(BUILT_IN, lost=0.1, churn=0.005),
+        healthy={"probed": Probed(BUILT_IN, churn=0.005)},
+    )
 
 
 def _seen_by_load() -> Iterator[Scenario]:
@@ -166,8 +173,3 @@ def _seen_by_load() -> Iterator[Scenario]:
 
 GOOD: Final = tuple(_good())
 FAULTS: Final = (*_seen_by_agreement(), *_seen_by_probes(), *_seen_by_load())
-
-
-def drawn(scenario: Scenario) -> Draw:
-    """What `rollouts` takes."""
-    return scenario.draw
