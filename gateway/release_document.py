@@ -19,6 +19,7 @@ Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 # They become labels of metrics and part of what callers' keys are hashed with.
 Text = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-<>-~]+$")]
 FeatureName = Text
+Target = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
 T = TypeVar("T")
 
 
@@ -40,7 +41,7 @@ class Canary(_Part):
     """A feature's model on the canary track, and the service that has it."""
 
     version: Text
-    target: Text
+    target: Target
 
 
 class ReleaseDocument(_Part):

@@ -62,6 +62,7 @@ def test_fields_that_a_newer_chart_adds_are_left_alone() -> None:
         ({"canary": {"objects": {"version": "1.1.0"}}}, "canary.objects.target"),
         ({"canary": {"objects": {"version": "", "target": "t"}}}, "canary.objects.version"),
         ({"canary": {"objects": {"version": "1=2", "target": "t"}}}, "canary.objects.version"),
+        ({"canary": {"objects": {"version": "1.1.0", "target": "a b"}}}, "canary.objects.target"),
         ({"canary": {"objects": {"version": "v" * 129, "target": "t"}}}, "canary.objects.version"),
     ],
 )
