@@ -78,9 +78,11 @@ def canary(targets: Sequence[str]) -> str:
             timeout=SECONDS,
             metadata=(("trilens-lane", "canary"),),
         )
+    if response.lane != "canary":
+        raise Failed(f"the gateway sees no ready pods of {expected}: every call is stable")
     found = {feature: response.outcomes[feature].model.version for feature in expected}
-    if response.lane != "canary" or found != expected:
-        raise Failed(f"lane {response.lane!r} answered with {found}, not {expected}")
+    if found != expected:
+        raise Failed(f"the canary lane answers with {found}, not {expected}: {_not_ok(response)}")
     return f"the canary lane answers with {found}"
 
 

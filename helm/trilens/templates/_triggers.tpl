@@ -37,3 +37,14 @@
     aggregationType: sum
     targetValue: {{ .value | quote }}
 {{- end }}
+
+{{/* "yes" if KEDA asks the gateways about a model. */}}
+{{- define "trilens.scaler" -}}
+{{- $tracks := dict }}
+{{- include "trilens.tracks" (dict "root" . "into" $tracks) }}
+{{- $asked := false }}
+{{- range $tracks }}
+{{- $asked = or $asked (and (eq .c.scaling.mode "keda") (eq (dig "keda" "trigger" "" .c.scaling) "gateway")) }}
+{{- end }}
+{{- ternary "yes" "" $asked }}
+{{- end }}
