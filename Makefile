@@ -26,10 +26,10 @@ export ORT_DISABLE_TELEMETRY := 1
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help run test unit test-training check format lint types contract breaking protos lock bench chart helms \
-	cluster cluster-down images e2e parity evaluate clean train-attributes train-captions train-objects
+	cluster cluster-down images e2e e2e-core parity evaluate clean train-attributes train-captions train-objects
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(SERVE) $(STUBS) ## start everything and answer a photo (PROCESSES=1|4 PORT=50051 PHOTO=me.jpg)
 	@.venv/bin/python -m local --processes $(PROCESSES) --port $(PORT) --photo '$(PHOTO)'
@@ -89,6 +89,9 @@ rollout: .venv-rollout/made $(STUBS) ## roll out a canary on the cluster of the 
 
 e2e: $(DEV) $(STUBS) $(DEVICES) ## run the tests that need a real cluster, and root and Go (TESTS=...)
 	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
+
+e2e-core: $(DEV) $(STUBS) $(DEVICES) ## those of them that every change has to pass: install, call, canary, rollback
+	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest -m core tests/e2e
 
 parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 7 GB (ARGS=...)
 	@nice .venv-training/bin/python -m training.parity $(ARGS)
