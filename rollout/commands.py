@@ -28,7 +28,7 @@ from rollout.state import STEPS, Judging, State
 from rollout.table import Lines, as_json, plain, table
 
 # A holder that was killed is not heard of for so long before its lock is free.
-_PATIENCE: Final = 20.0
+_PATIENCE: Final = 25.0
 _REFRESH: Final = 2.0
 
 console = Console()

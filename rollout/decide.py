@@ -95,7 +95,7 @@ def _promoting(state: State, seen: Observed) -> Action:
         # It gets its GPU when the canary, which answers for it, goes.
         late = seen.take_from_stable and pods.no_gpu and short == 1 and pods.ready
         if not pods.settled and not late:
-            why = f"stable {model}: {pods.ready} of {pods.wanted} ready"
+            why = f"the stable pods of {model} are being replaced: {pods.ready} are ready"
             return Wait(f"{why}: {pods.waiting}" if pods.waiting else why, held=pods.no_gpu)
     line = "the stable pods are ready"
     return Enter(state.entering(Phase.FINISHING, line, revision=_number(seen)))

@@ -11,7 +11,7 @@ from typing import Final
 
 from rollout.api import Api, Conflict, Json, Missing, Refused, Unreachable
 
-_LASTS: Final = 15  # seconds after which a holder that is not heard of has lost it
+_LASTS: Final = 20  # seconds after which a holder that is not heard of has lost it
 _RENEWED: Final = 4.0  # every so many seconds
 _CLOCKS: Final = 15  # seconds by which two machines' clocks may differ
 _FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -58,8 +58,11 @@ class Lease:
     def mine(self) -> Json:
         """The Lease; raises Lost if it is somebody else's, and Unreachable if that is not known."""
         found = self._api.get(self._path)
-        if time.monotonic() > self._until or not found or _holder(found) != self._me:
+        if not found or _holder(found) != self._me:
             raise Lost(f"the lock was taken over: {_words(found)}")
+        if time.monotonic() > self._until:
+            # Late, on a busy machine; nobody has taken it, and who does now meets a conflict.
+            found = self._extend(found)
         return found
 
     def holder(self) -> str:
@@ -102,16 +105,19 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(_RENEWED):
-            begun = time.monotonic()
             try:
-                found = self.mine()
-                found["spec"]["renewTime"] = _now()
-                self._api.replace(self._path, found)
+                self._extend(self.mine())
             except Lost:
                 return
             except (Refused, Unreachable):
                 continue
-            self._until = begun + _LASTS
+
+    def _extend(self, found: Json) -> Json:
+        begun = time.monotonic()
+        found["spec"]["renewTime"] = _now()
+        written = self._api.replace(self._path, found)
+        self._until = begun + _LASTS
+        return written
 
     def _write(self, found: Json) -> None:
         found["spec"] = {"holderIdentity": "", "leaseDurationSeconds": 1}

@@ -1,0 +1,37 @@
+"""What may be asked for at the beginning of a rollout."""
+
+from pathlib import Path
+
+import pytest
+
+from rollout.beginning import NotPossible, canaries, compared, steps
+
+
+def test_canaries_come_from_the_command_and_from_a_values_file():
+    file = {"models": {"captioner": {"canary": {"version": "2.0.0"}}, "detector": {"replicas": 2}}}
+
+    assert canaries(["detector=1.1.0"], file) == {"captioner": "2.0.0", "detector": "1.1.0"}
+
+
+@pytest.mark.parametrize("versions", [[], ["detector"], ["detector="], ["=1.0.0"]])
+def test_a_canary_without_a_model_or_version_is_refused(versions: list[str]):
+    with pytest.raises(NotPossible, match="MODEL=VERSION"):
+        canaries(versions, {})
+
+
+@pytest.mark.parametrize("text", ["", "5,5", "50,25", "0,10", "5,101", "five", "5,"])
+def test_steps_that_are_no_rising_percents_are_refused(text: str):
+    with pytest.raises(NotPossible, match="rise"):
+        steps(text)
+
+
+def test_steps_may_be_any_rising_percents():
+    assert steps("1,10,100") == (1, 10, 100)
+
+
+def test_a_file_that_is_no_comparison_is_refused(tmp_path: Path):
+    file = tmp_path / "comparison.json"
+    file.write_text('{"schema": 1}')
+
+    with pytest.raises(NotPossible, match="comparison"):
+        compared([file])
