@@ -12,6 +12,7 @@ DEV := .venv-dev/made
 TRAINING := .venv-training/made
 STUBS := client/trilens/v1/analysis_pb2.py
 DEVICES := local/cluster/v1beta1/device_plugin_pb2.py
+SCALER := gateway/externalscaler/externalscaler_pb2.py
 GOOGLE := build/googleapis/google/rpc/status.proto
 PROTOC := .venv-protos/bin/python -m grpc_tools.protoc -I protos -I build/googleapis
 COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
@@ -31,16 +32,16 @@ export ORT_DISABLE_TELEMETRY := 1
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(SERVE) $(STUBS) ## start everything and answer a photo (PROCESSES=1|4 PORT=50051 PHOTO=me.jpg)
+run: $(SERVE) $(STUBS) $(SCALER) ## start everything and answer a photo (PROCESSES=1|4 PORT=50051 PHOTO=me.jpg)
 	@.venv/bin/python -m local --processes $(PROCESSES) --port $(PORT) --photo '$(PHOTO)'
 
-test: $(DEV) $(STUBS) $(DEVICES) ## run the tests on every core (TESTS=tests/gateway: some of them)
+test: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## run the tests on every core (TESTS=tests/gateway: some of them)
 	@.venv-dev/bin/python -m pytest -n auto $(TESTS)
 
-unit: $(DEV) $(STUBS) $(DEVICES) ## run the tests that start no processes: under a minute
+unit: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## run the tests that start no processes: under a minute
 	@.venv-dev/bin/python -m pytest -n auto -m 'not stack' $(TESTS)
 
-test-training: $(TRAINING) $(STUBS) $(DEVICES) ## run the tests that need TensorFlow and torch, too; installs 7 GB
+test-training: $(TRAINING) $(STUBS) $(SCALER) $(DEVICES) ## run the tests that need TensorFlow and torch, too; installs 7 GB
 	@nice .venv-training/bin/python -m pytest $(TESTS)
 
 check: lint types contract helms test ## everything that has to pass: format, lint, types, contract, tests
@@ -53,7 +54,7 @@ lint: $(DEV) ## check format and style
 	@.venv-dev/bin/ruff format --check .
 	@.venv-dev/bin/ruff check .
 
-types: $(DEV) $(STUBS) $(DEVICES) ## check types, strictly
+types: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## check types, strictly
 	@.venv-dev/bin/mypy .
 
 contract: $(DEV) $(GOOGLE) ## lint the contract
@@ -66,10 +67,10 @@ protos: $(STUBS) ## make the stubs, client/trilens/v1
 
 lock: lock-serve lock-cuda lock-dev lock-rollout lock-protos lock-training lock-uv ## resolve packages (UPGRADE=--upgrade: to the newest)
 
-bench: $(DEV) $(STUBS) ## measure images per second against what this machine can do at most (ARGS=...)
+bench: $(DEV) $(STUBS) $(SCALER) ## measure images per second against what this machine can do at most (ARGS=...)
 	@.venv-dev/bin/python -m bench $(ARGS)
 
-chart: helms $(STUBS) $(DEVICES) ## check the chart: every case, Kubernetes 1.33 to 1.36, Helm 4 and 3; needs Go 1.26
+chart: helms $(STUBS) $(SCALER) $(DEVICES) ## check the chart: every case, Kubernetes 1.33 to 1.36, Helm 4 and 3; needs Go 1.26
 	@.venv-dev/bin/python -m pytest -n auto tests/chart
 
 helms: $(DEV)
@@ -87,10 +88,10 @@ images: $(DEV) $(DEVICES) ## build the container images, and load them into the 
 rollout: .venv-rollout/made $(STUBS) ## roll out a canary on the cluster of the kube context (ARGS="start detector=1.1.0")
 	@.venv-rollout/bin/python -m rollout $(ARGS)
 
-e2e: $(DEV) $(STUBS) $(DEVICES) ## run the tests that need a real cluster, and root and Go (TESTS=...)
+e2e: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## run the tests that need a real cluster, and root and Go (TESTS=...)
 	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
 
-e2e-core: $(DEV) $(STUBS) $(DEVICES) ## those of them that every change has to pass: install, call, canary, rollback
+e2e-core: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## those of them that every change has to pass: install, call, canary, rollback
 	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest -m core tests/e2e
 
 parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 7 GB (ARGS=...)
@@ -107,7 +108,7 @@ train-attributes train-captions train-objects: train-%: $(TRAINING) $(STUBS)
 	@nice .venv-training/bin/python -m training.$* $(or $(STEP),train) $(ARGS)
 
 clean: ## remove whatever was made here: environments, stubs, build folders, caches
-	@rm -rf .venv .venv-dev .venv-protos .venv-training build client/trilens/v1 local/cluster/v1beta1/*_pb2*
+	@rm -rf .venv .venv-dev .venv-protos .venv-training build client/trilens/v1 local/cluster/v1beta1/*_pb2* gateway/externalscaler/*_pb2*
 	@rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -139,7 +140,7 @@ $(STUBS): $(wildcard protos/trilens/v1/*.proto) $(GOOGLE)
 	@rm -rf client/trilens/v1
 	@$(PROTOC) --python_out=client --pyi_out=client --grpc_python_out=client $(filter protos/%,$^)
 
-$(DEVICES): $(DEVICES:_pb2.py=.proto) .venv-protos/made
+$(DEVICES) $(SCALER): %_pb2.py: %.proto .venv-protos/made
 	@.venv-protos/bin/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. \
 		--grpc_python_out=. $<
 

@@ -64,6 +64,9 @@ class GatewayApp:
         """Adds ImageAnalysisService."""
         rpc.add_ImageAnalysisServiceServicer_to_server(self._servicer, server)
 
+    def register_inside(self, server: Server) -> None:
+        """Adds the scaler that KEDA asks, if this gateway is to be one."""
+
     async def start(self) -> bool:
         """Starts every backend; False if a model that is hosted here does not load."""
         started = await asyncio.gather(

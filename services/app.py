@@ -80,6 +80,9 @@ class ModelApp(Generic[P, Options, R]):
         self._kind.register(self._servicer, server)
         rpc.add_ModelServiceServicer_to_server(self._description, server)
 
+    def register_inside(self, _: Server) -> None:
+        """Adds nothing."""
+
     async def start(self) -> bool:
         """Loads the model."""
         return await self._host.start()

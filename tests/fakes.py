@@ -222,6 +222,9 @@ class FakeApp:
     def register(self, server: Any) -> None:
         """Has no servicer."""
 
+    def register_inside(self, server: Any) -> None:
+        """Has none here either."""
+
     async def start(self) -> bool:
         """As told."""
         await self.may_start.wait()
