@@ -24,9 +24,10 @@ RUN python3 -m venv /protos
 COPY requirements/protos.txt /requirements/
 RUN /protos/bin/pip install --no-cache-dir --require-hashes -r /requirements/protos.txt
 COPY protos /source
+COPY gateway/externalscaler/externalscaler.proto /source/gateway/externalscaler/
 RUN mkdir /stubs && cd /protos/lib/python3.*/site-packages && /protos/bin/python \
         -m grpc_tools.protoc -I /source -I . --python_out=/stubs --grpc_python_out=/stubs \
-        /source/trilens/v1/*.proto
+        /source/trilens/v1/*.proto /source/gateway/externalscaler/*.proto
 
 FROM environment AS code
 COPY client/trilens /app/trilens
@@ -34,11 +35,14 @@ COPY --from=stubs /stubs/trilens/v1 /app/trilens/v1
 COPY chassis /app/chassis
 COPY services /app/services
 COPY gateway /app/gateway
+COPY --from=stubs /stubs/gateway/externalscaler /app/gateway/externalscaler
 COPY LICENSE NOTICE /app/
 # Compiled here: no process may write there. Unchecked: the times of files mean nothing in layers.
 RUN /environment/bin/python -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM ${BASE} AS process
+LABEL org.opencontainers.image.title="Trilens" \
+      org.opencontainers.image.description="A vision API: one gRPC call, three models"
 COPY --from=environment /environment /environment
 ENV PATH=/environment/bin:$PATH PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 TRILENS_HOST=0.0.0.0
 WORKDIR /app
@@ -53,7 +57,7 @@ COPY --from=code /app/LICENSE /app/NOTICE /app/
 ENTRYPOINT ["python", "-m", "gateway"]
 
 FROM process AS service
-ENV PYTHONPATH=/app:/runtime
+ENV PYTHONPATH=/app:/runtime ORT_DISABLE_TELEMETRY=1
 COPY --from=environment /runtime /runtime
 COPY --from=code /app/trilens /app/trilens
 COPY --from=code /app/chassis /app/chassis

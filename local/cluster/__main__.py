@@ -14,6 +14,7 @@ from local.cluster.build import build
 from local.cluster.needs import Unmet, check_machine
 from local.cluster.place import Living, Place
 from local.cluster.programs import CORE, EXTRAS
+from services.packages import InvalidPackage
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
     options = _options()
     try:
         _do(options, Place(options.name))
-    except (Unmet, cluster.Failed, images.NotBuilt, addons.NotInstalled) as problem:
+    except (Unmet, cluster.Failed, images.NotBuilt, addons.NotInstalled, InvalidPackage) as problem:
         print(problem, file=sys.stderr)
         return 1
     return 0
@@ -126,7 +127,7 @@ def _options() -> argparse.Namespace:
     image.add_argument("--build-arg", action="append", default=[], type=_assignment)
     commands.add_parser("images", help="build the product's images, and load them likewise")
     packing = commands.add_parser("package", help="make images of model packages, likewise")
-    packing.add_argument("folders", type=Path, nargs="+", metavar="NAME/VERSION")
+    packing.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     adding = commands.add_parser("add", help="install something on it, building it if needed")
     adding.add_argument("addon", choices=sorted(addons.ADDONS))
     gpu = commands.add_parser("gpu", help="take a simulated GPU away, or bring it back")

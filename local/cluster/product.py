@@ -10,6 +10,8 @@ from chassis.version import VERSION
 from local.cluster import images, oci
 from local.cluster.images import BASE, Recipe
 from local.cluster.programs import cache
+from local.sbom import bill
+from services.packages import open_package
 
 SERVICES: Final = ("classifier", "captioner", "detector")
 REGISTRY: Final = "localhost/trilens"  # as the chart names images where the registry is `localhost`
@@ -17,16 +19,23 @@ TAG: Final = VERSION
 TINY: Final = f"{VERSION}-tiny"
 
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
+_BILLS: Final = _ROOT / "build" / "sbom"
 _DOCKERFILE: Final = _ROOT / "Dockerfile"
 _TINY_DOCKERFILE: Final = _ROOT / "tests" / "e2e" / "images" / "Dockerfile"
 _TINY_PACKAGES: Final = _ROOT / "build" / "tiny"
 
 
 def build() -> Iterator[Path]:
-    """Builds the gateway and the three services with their default packages: an archive each."""
+    """Builds the gateway and the three services with their default packages: an archive each.
+
+    What is in them is written to `build/sbom`.
+    """
     images.build_base()
+    _BILLS.mkdir(parents=True, exist_ok=True)
     for target in ("gateway", *SERVICES):
-        yield _built(f"{target}:{TAG}", Recipe(_DOCKERFILE, _ROOT, target, {"BASE": BASE}))
+        file = _built(f"{target}:{TAG}", Recipe(_DOCKERFILE, _ROOT, target, {"BASE": BASE}))
+        (_BILLS / f"{target}.cdx.json").write_text(bill(file))
+        yield file
 
 
 def build_tiny() -> Iterator[Path]:
@@ -45,8 +54,9 @@ def build_tiny() -> Iterator[Path]:
 
 
 def package(folder: Path) -> Path:
-    """An image that holds a package, NAME/VERSION, and nothing else."""
-    name, version = folder.resolve().parts[-2:]
+    """An image that holds a package and nothing else; raises InvalidPackage."""
+    manifest = open_package(folder).manifest
+    name, version = manifest.name, manifest.version
     file = cache() / "images" / f"{name}-{version}.tar"
     file.parent.mkdir(parents=True, exist_ok=True)
     oci.archive_folder(folder, f"{REGISTRY}/packages/{name}:{version}", file)

@@ -48,3 +48,19 @@ def test_everything_in_an_image_is_what_its_digest_says(files: dict[str, bytes])
     assert len(blobs) == 3
     for name, content in blobs.items():
         assert name == f"blobs/sha256/{hashlib.sha256(content).hexdigest()}"
+
+
+def test_an_image_of_a_folder_holds_its_files_and_runs_nothing(tmp_path: Path):
+    (tmp_path / "package" / "golden").mkdir(parents=True)
+    (tmp_path / "package" / "manifest.json").write_text("{}")
+    (tmp_path / "package" / "golden" / "cat.json").write_text("[]")
+
+    oci.archive_folder(tmp_path / "package", "localhost/packages/objects:1", tmp_path / "file.tar")
+
+    with tarfile.open(tmp_path / "file.tar") as archive:
+        index = json.loads(archive.extractfile("index.json").read())
+        members = {name: archive.extractfile(name).read() for name in archive.getnames()}
+    manifest = json.loads(blob(members, index["manifests"][0]))
+    with tarfile.open(fileobj=io.BytesIO(blob(members, manifest["layers"][0]))) as root:
+        assert sorted(root.getnames()) == ["golden/cat.json", "manifest.json"]
+    assert json.loads(blob(members, manifest["config"]))["config"] == {}
