@@ -60,8 +60,8 @@ initContainers:
 {{- else if eq .source "image" }}
 - name: package
   image:
-    reference: {{ include "trilens.image" (dict "root" $.root "image" .image "repository" "" "tag" $.c.version) }}
-    pullPolicy: {{ .image.pullPolicy | default $.root.Values.image.pullPolicy }}
+    reference: {{ include "trilens.image" (dict "root" $.root "image" (.image | default dict) "repository" "" "tag" $.c.version) }}
+    pullPolicy: {{ dig "image" "pullPolicy" "" . | default $.root.Values.image.pullPolicy }}
 {{- else if eq .source "pvc" }}
 - name: package
   persistentVolumeClaim:

@@ -1,0 +1,201 @@
+"""Values that mean nothing are refused, in words that name them."""
+
+from typing import Any
+
+import pytest
+
+from tests.chart.rendering import Values, render
+
+SHA = "7" * 64
+
+
+def model(**changes: Any) -> Values:
+    return {"models": {"detector": changes}}
+
+
+def named(key: str) -> Values:
+    return {"models": {key: {"feature": "brands", "task": "detection", "version": "1.0.0"}}}
+
+
+@pytest.mark.parametrize(
+    ("values", "at"),
+    [
+        ({"replicas": 2}, "additional properties 'replicas'"),
+        (model(replica=2), "additional properties 'replica'"),
+        ({"gateway": {"replicas": "two"}}, "/gateway/replicas"),
+        ({"models": {"nsfw": {"task": "detection", "version": "1.0.0"}}}, "'feature'"),
+        (model(version="1.1"), "/models/detector/version"),
+        (model(task="segmentation"), "/models/detector/task"),
+        (model(image={"digest": "sha256:12"}), "/models/detector/image/digest"),
+        (model(settings={"port": 1}), "'port'"),
+        (named("gateway"), "'gateway'"),
+        (named("detector-canary"), "'detector-canary'"),
+        (named("A"), "'A'"),
+        (named("a-name-of-21-letters-x"), "'a-name-of-21-letters-x'"),
+        ({"models": {"classifier": None, "captioner": None, "detector": None}}, "/models"),
+        ({"canary": {"weight": 101}}, "/canary/weight"),
+        ({"canary": {"weight": -1}}, "/canary/weight"),
+        ({"grpcRoute": {"enabled": "yes"}}, "/grpcRoute/enabled"),
+        ({"podDefaults": {"disruptionBudget": {"maxUnavailable": 1, "minAvailable": 1}}}, "Budget"),
+    ],
+    ids=str,
+)
+def test_what_no_value_can_be_is_refused(values: Values, at: str):
+    assert at in render(values).refusal
+
+
+@pytest.mark.parametrize(
+    "accelerator",
+    [
+        {"kind": "gpu"},
+        {"count": 1},
+        {"kind": "none", "count": 1},
+        {"kind": "whole", "profile": "1g.10gb"},
+        {"kind": "whole", "count": 0},
+        {"kind": "mig"},
+        {"kind": "mig", "profile": "10gb"},
+        {"kind": "shared", "count": 2},
+        {"kind": "shared", "deviceClass": "gpu.nvidia.com"},
+        {"kind": "dra", "resource": "nvidia.com/gpu"},
+        {"kind": "dra", "claimTemplate": "mine", "count": 2},
+    ],
+    ids=str,
+)
+def test_an_accelerator_that_cannot_be_is_refused(accelerator: Values):
+    assert "/models/detector/accelerator" in render(model(accelerator=accelerator)).refusal
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        {"mode": "keda", "max": 3, "hpa": {"cpu": 50}},
+        {"mode": "hpa", "max": 3, "keda": {"queueSeconds": 1}},
+        {"mode": "fixed", "max": 3},
+        {"mode": "hpa"},
+        {"mode": "hpa", "min": 0, "max": 3},
+        {"mode": ["hpa", "keda"], "max": 3},
+        {"max": 3},
+    ],
+    ids=str,
+)
+def test_only_one_may_decide_on_the_number_of_replicas(scaling: Values):
+    assert "/models/detector/scaling" in render(model(scaling=scaling)).refusal
+
+
+@pytest.mark.parametrize(
+    "package",
+    [
+        {"source": "baked", "uri": "https://x.example/a.tar"},
+        {"source": "pvc", "claim": "a", "sha256": SHA},
+        {"source": "download", "uri": "https://x.example/a.tar", "sha256": SHA, "claim": "a"},
+    ],
+    ids=str,
+)
+def test_a_package_comes_by_one_way(package: Values):
+    assert "/models/detector/package" in render(model(package=package)).refusal
+
+
+DOWNLOAD = {"source": "download", "uri": "https://x.example/a.tar", "sha256": SHA}
+ZERO = {"mode": "keda", "min": 0, "max": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            {"deadlines": {"max": 65}},
+            "gateway.drain.grace (65) must be above deadlines.max (65)",
+        ),
+        ({"deadlines": {"default": 61}}, "default (61) must not be above max (60)"),
+        (
+            {"gateway": {"drain": {"maxConnectionAge": 10}}},
+            "gateway.drain.preStop (8) must be at least 1.1 x maxConnectionAge + 2 (13)",
+        ),
+        (
+            model(drain={"preStop": 12}),
+            "models.detector.drain.preStop (12) must be at least gateway.drain.preStop + "
+            "deadlines.default (13)",
+        ),
+        (
+            model(canary={"version": "2.0.0", "drain": {"grace": 9}}),
+            "models.detector.canary.drain.grace (9)",
+        ),
+        (model(replicas=5, scaling={"mode": "hpa", "max": 4}), "min (5) must not be above max (4)"),
+        (model(scaling=ZERO), "set keda.trigger to gateway"),
+        (
+            {"gateway": {"scaling": {"mode": "keda", "max": 3, "keda": {"trigger": "queue"}}}},
+            "the gateway has no queue of its own",
+        ),
+        (model(package={"source": "image"}), "source image needs image.repository"),
+        (model(package={"source": "pvc"}), "source pvc needs claim"),
+        (model(package={"source": "download"}), "source download needs sha256"),
+        (
+            model(package=DOWNLOAD, canary={"version": "2.0.0"}),
+            "version 2.0.0 needs a uri and a sha256 of its own",
+        ),
+        ({"canary": {"weight": 5}}, "canary.weight is 5, but no model that is on names a canary"),
+        (
+            {"models": {"classifier": {"feature": "objects"}}},
+            '"objects" is the feature of another model, too',
+        ),
+        (
+            {
+                "grpcRoute": {"enabled": True, "hostnames": ["a.example", "b.example"]},
+                "httpRoute": {"enabled": True, "hostnames": ["b.example"]},
+            },
+            "b.example is grpcRoute's already",
+        ),
+    ],
+    ids=str,
+)
+def test_values_that_contradict_each_other_are_refused(values: Values, words: str):
+    assert words in render(values).refusal
+
+
+def test_all_contradictions_are_told_at_once():
+    refusal = render({"deadlines": {"max": 70}, "canary": {"shadow": 1}}).refusal
+
+    assert refusal.count("drain.grace") == 4
+    assert "canary.shadow" in refusal
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"podMonitor": {"enabled": True}}, "monitoring.coreos.com/v1/PodMonitor"),
+        ({"grpcRoute": {"enabled": True}}, "gateway.networking.k8s.io/v1/GRPCRoute"),
+        ({"certificate": {"enabled": True}}, "cert-manager.io/v1/Certificate"),
+        (model(scaling={"mode": "keda", "max": 2}), "keda.sh/v1alpha1/ScaledObject"),
+    ],
+    ids=str,
+)
+def test_a_kind_that_the_cluster_does_not_know_is_named(values: Values, kind: str):
+    refusal = render(values, kinds=()).refusal
+
+    assert f"this cluster does not know {kind}" in refusal
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_auto_renders_what_the_cluster_knows(known: bool):
+    monitor = "monitoring.coreos.com/v1/PodMonitor"
+
+    rendered = render({"podMonitor": {"enabled": "auto"}}, kinds=[monitor] if known else [])
+
+    assert bool(rendered.of("PodMonitor")) is known
+
+
+@pytest.mark.parametrize(
+    ("values", "kube", "words"),
+    [
+        (model(accelerator={"kind": "dra"}), "1.33", "kind dra needs Kubernetes 1.34"),
+        (
+            model(package={"source": "image", "image": {"repository": "a/b"}}),
+            "1.32",
+            "image volumes need Kubernetes 1.33",
+        ),
+        ({}, "1.29", "kubeVersion"),
+    ],
+    ids=str,
+)
+def test_a_kubernetes_that_is_too_old_is_refused(values: Values, kube: str, words: str):
+    assert words in render(values, kube=kube).refusal
