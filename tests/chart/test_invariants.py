@@ -78,10 +78,13 @@ values = some(
 
 
 @given(values, st.sampled_from(["trilens", "prod", "r" * 53]))
-@settings(max_examples=EXAMPLES,
+@settings(
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would render for minutes)
+    # Shrinking would render for minutes.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 def test_any_release_is_sound(given: Thing, name: str):
     rendered = render(given, name=name)
 
