@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,6 +51,9 @@ class App(Protocol):
 
     def register(self, server: Server) -> None:
         """Adds its servicers to the server."""
+
+    def register_inside(self, server: Server) -> None:
+        """Adds what only the cluster itself asks, beside health and in plaintext."""
 
     async def start(self) -> bool:
         """Gets ready for work; False if it cannot, having logged why."""
@@ -97,35 +100,46 @@ def run(settings: ServerSettings, app: App) -> NoReturn:
 
 
 async def _until_told(settings: ServerSettings, app: App) -> None:
-    told = asyncio.Event()
     loop = asyncio.get_running_loop()
+    told = loop.create_future()
+
+    def end() -> None:
+        if not told.done():
+            told.set_result(None)
 
     def tell(*_: object) -> None:
         with contextlib.suppress(RuntimeError):  # told before, and the loop is closed
-            loop.call_soon_threadsafe(told.set)
+            loop.call_soon_threadsafe(end)
+
+    def give_up() -> None:
+        if settings.exit_unstarted and not told.done():
+            told.set_exception(CannotStart("it does not become ready"))
 
     # Not the loop's own handlers: they go with it, and a second signal would kill what is left.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, tell)
-    async with serving(settings, app):
-        await told.wait()
+    async with serving(settings, app, give_up):
+        await told
         logger.info("draining")
 
 
 @asynccontextmanager
-async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
+async def serving(
+    settings: ServerSettings, app: App, unstarted: Callable[[], None] = lambda: None
+) -> AsyncIterator[Ports]:
     """Serves within the block; leaving it drains: not ready, finish, close.
 
-    The ports are open when the block begins; `ready` follows once the app has started. Raises
-    CannotStart.
+    The ports are open when the block begins; `ready` follows once the app has started, or never:
+    then `unstarted` is called. Raises CannotStart.
     """
     health = Health(app.services)
     reflection = Reflection((*app.services, "grpc.health.v1.Health"))
     server = _build(settings, app)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.register(server)
-    probes = grpc.aio.server(options=(_ALONE,))
+    probes = grpc.aio.server(interceptors=(_door(settings),), options=(_ALONE,))
     health_pb2_grpc.add_HealthServicer_to_server(health, probes)
+    app.register_inside(probes)
     port = _bind(server, settings.host, settings.port)
     health_port = _bind(probes, settings.host, settings.health_port)
     page = _metrics_page(settings, app, health)
@@ -133,7 +147,7 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
     _announce(settings, app, ports)
     await server.start()
     await probes.start()
-    tending = asyncio.create_task(_tend(app, health, settings.hang_after))
+    tending = asyncio.create_task(_tend(app, health, settings.hang_after, unstarted))
     try:
         yield ports
     finally:
@@ -152,7 +166,7 @@ async def serving(settings: ServerSettings, app: App) -> AsyncIterator[Ports]:
 
 def _build(settings: ServerSettings, app: App) -> Server:
     server = grpc.aio.server(
-        interceptors=(Door(settings.usual_deadline(), settings.max_deadline),),
+        interceptors=(_door(settings),),
         options=(
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),
@@ -164,6 +178,10 @@ def _build(settings: ServerSettings, app: App) -> Server:
     )
     app.register(server)
     return server
+
+
+def _door(settings: ServerSettings) -> Door:
+    return Door(settings.usual_deadline(), settings.max_deadline)
 
 
 def _connection_age(seconds: float) -> tuple[tuple[str, int], ...]:
@@ -196,13 +214,15 @@ def _bind(server: Server, host: str, port: int) -> int:
         raise CannotStart(f"cannot listen on {address}:{port}: {why}") from None
 
 
-async def _tend(app: App, health: Health, hang_after: float) -> None:
+async def _tend(app: App, health: Health, hang_after: float, unstarted: Callable[[], None]) -> None:
     """Starts the app, and asks for work from then on, unless it is in trouble."""
     try:
         started = await app.start()
     except Exception:
         logger.exception("%s does not become ready", app.name)
-        return
+        started = False
+    if not started:
+        unstarted()
     while started:
         trouble = app.trouble(hang_after)
         if trouble and health.ready:

@@ -74,6 +74,10 @@ class ServerSettings(Settings):
     hang_after: Seconds = Field(
         30.0, description="Seconds without an end of any batch after which a model is not ready."
     )
+    exit_unstarted: bool = Field(
+        default=False,
+        description="End if there is nothing to serve, for those who show a process's end.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least important log lines that are written."
     )
