@@ -41,7 +41,7 @@ def agreement(left: Result, right: Result) -> dict[str, bool]:
     """Whether two results of one task agree, by aspect; either may be the stable model's.
 
     classification: `faces` (as many, at the same places), `label:ID` (the same decision for every
-    face that both found), `score` (none of those faces' scores moved). detection: `boxes` (every
+    face that both found and one of them gives it to), `score` (none of those faces' scores moved). detection: `boxes` (every
     object has a partner of its label at its place), `label:ID` (so have those of that label),
     `place` (partners overlap well), `score`. caption: `empty` (both or neither), `words`.
     """
@@ -59,8 +59,11 @@ def _classification(
         theirs = {one.label: one for one in right.faces[pair.right].labels}
         for label in ours.keys() | theirs.keys():
             known = label in ours and label in theirs
-            same = known and ours[label].decision == theirs[label].decision
-            found[f"label:{label}"] = same and found.get(f"label:{label}", True)
+            decisions = {face[label].decision for face in (ours, theirs) if label in face}
+            # Where neither sees it there is nothing to agree on: a rare label would hide there.
+            if _PRESENT in decisions:
+                same = known and len(decisions) == 1
+                found[f"label:{label}"] = same and found.get(f"label:{label}", True)
             if known:
                 moved.append(abs(ours[label].score - theirs[label].score))
     return found | dict(_steady(moved))

@@ -131,6 +131,12 @@ def test_faces_that_only_one_model_found_say_nothing_about_labels() -> None:
     assert agreement(faces((HERE, {"smiling": 0.9})), faces()) == {"faces": False}
 
 
+def test_a_label_that_neither_sees_says_nothing() -> None:
+    found = agreement(faces((HERE, {"smiling": 0.3})), faces((HERE, {"smiling": 0.1})))
+
+    assert found == {"faces": True, "score": False}
+
+
 def test_a_label_that_one_model_lacks_differs() -> None:
     found = agreement(faces((HERE, {"smiling": 0.9})), faces((HERE, {"grinning": 0.9})))
 
