@@ -41,9 +41,10 @@ def agreement(left: Result, right: Result) -> dict[str, bool]:
     """Whether two results of one task agree, by aspect; either may be the stable model's.
 
     classification: `faces` (as many, at the same places), `label:ID` (the same decision for every
-    face that both found and one of them gives it to), `score` (none of those faces' scores moved). detection: `boxes` (every
-    object has a partner of its label at its place), `label:ID` (so have those of that label),
-    `place` (partners overlap well), `score`. caption: `empty` (both or neither), `words`.
+    face that both found and one of them gives it to), `score` (none of those faces' scores moved).
+    detection: `boxes` (every object has a partner of its label at its place), `label:ID` (so have
+    those of that label), `place` (partners overlap well), `score`. caption: `empty` (both or
+    neither), `words`.
     """
     return _BY_RESULT[type(left)](left, right)
 
