@@ -5,19 +5,25 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from chassis.admission import Admission
+from chassis.call import CANARY, STABLE
 from chassis.compute import ComputePool
 from chassis.decoder import decoder
 from chassis.doors import Server
 from chassis.images import ImageLimits
 from chassis.settings import ServerSettings
+from gateway.addresses import Name
 from gateway.analyze import Analyzer
 from gateway.backends import Backend, HostedBackend, HostedService, OffBackend
+from gateway.demand import Demands
+from gateway.externalscaler.externalscaler_pb2_grpc import add_ExternalScalerServicer_to_server
 from gateway.features import Feature
 from gateway.lanes import Lanes, OpenCanary
 from gateway.pulse import Pulse
 from gateway.release_document import Canary
 from gateway.release_source import ReleaseSource
 from gateway.remote import RemoteBackend
+from gateway.scaler.peers import Peers
+from gateway.scaler.servicer import ExternalScalerServicer
 from gateway.servicer import ImageAnalysisServicer, limits
 from gateway.settings import FeatureSettings, GatewaySettings
 from gateway.shadow import Shadows
@@ -41,14 +47,19 @@ class GatewayApp:
 
     def __init__(self, settings: GatewaySettings, server: ServerSettings, host: Host) -> None:
         self._pool = ComputePool(server.slots(), server.lend_after)
-        self._features = _features(settings, server, self._pool, host)
+        demands = Demands(settings.features)
+        self._features = _features(settings, server, self._pool, host, demands)
+        self._peers = _peers(settings)
+        self._scaler = ExternalScalerServicer(demands, self._peers) if settings.scaler else None
         image_limits = ImageLimits(
             max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
         )
         # Two more than threads: one call is decoded and one is merged while models work on others.
         active = settings.max_active or server.slots() + 2
         admission = Admission(active, settings.max_waiting, settings.max_held_bytes)
-        self._lanes = Lanes(self._features, _open_canary(settings), may_ask=settings.lane_header)
+        self._lanes = Lanes(
+            self._features, _open_canary(settings, demands), may_ask=settings.lane_header
+        )
         self._shadows = Shadows(settings.max_shadow, settings.shadow_seconds, admission.crowded)
         self._release = ReleaseSource(settings, self._lanes.take)
         analyzer = Analyzer(
@@ -66,6 +77,8 @@ class GatewayApp:
 
     def register_inside(self, server: Server) -> None:
         """Adds the scaler that KEDA asks, if this gateway is to be one."""
+        if self._scaler is not None:
+            add_ExternalScalerServicer_to_server(self._scaler, server)
 
     async def start(self) -> bool:
         """Starts every backend; False if a model that is hosted here does not load."""
@@ -85,6 +98,8 @@ class GatewayApp:
         await self._lanes.stop()
         for feature in self._features.values():
             await feature.backend.stop()
+        if self._peers is not None:
+            await self._peers.close()
         self._pool.close()
 
     async def _start_lanes(self) -> bool:
@@ -94,13 +109,17 @@ class GatewayApp:
 
 
 def _features(
-    settings: GatewaySettings, server: ServerSettings, pool: ComputePool, host: Host
+    settings: GatewaySettings,
+    server: ServerSettings,
+    pool: ComputePool,
+    host: Host,
+    demands: Demands,
 ) -> Mapping[str, Feature]:
     return {
         name: Feature(
             name,
             TASKS[one.task],
-            _backend(name, one, pool, host),
+            _backend(name, one, pool, host, demands),
             one.on_by_default and one.enabled,
             Pulse(server.lend_after),
         )
@@ -108,18 +127,27 @@ def _features(
     }
 
 
-def _backend(name: str, settings: FeatureSettings, pool: ComputePool, host: Host) -> Backend:
+def _backend(
+    name: str, settings: FeatureSettings, pool: ComputePool, host: Host, demands: Demands
+) -> Backend:
     if not settings.enabled:
         return OffBackend(name)
     if settings.model is not None:
         return HostedBackend(name, host(settings, pool))
-    return RemoteBackend(name, TASKS[settings.task], settings.target or "")
+    demand = demands.of(name, STABLE)
+    return RemoteBackend(name, TASKS[settings.task], settings.target or "", demand=demand)
 
 
-def _open_canary(settings: GatewaySettings) -> OpenCanary:
+def _open_canary(settings: GatewaySettings, demands: Demands) -> OpenCanary:
     def open_canary(feature: Feature, canary: Canary) -> Backend:
         if not settings.features[feature.name].enabled:
             return feature.backend
-        return RemoteBackend(feature.name, feature.task, canary.target, canary.version)
+        demand = demands.of(feature.name, CANARY)
+        return RemoteBackend(feature.name, feature.task, canary.target, canary.version, demand)
 
     return open_canary
+
+
+def _peers(settings: GatewaySettings) -> Peers | None:
+    name = Name.of(settings.scaler_peers)
+    return None if name is None else Peers(name)

@@ -10,6 +10,7 @@ from chassis.errors import DeadlineExceeded, Internal, NotReady, TrilensError
 from chassis.images import Pixels
 from chassis.interceptors import STATUS_KEY
 from chassis.options import Options
+from gateway.demand import Demand
 from gateway.outcomes import (
     Answered,
     BackendUnreachable,
@@ -28,8 +29,16 @@ logger = logging.getLogger(__name__)
 class RemoteBackend:
     """A service in other processes; with a version, only those that serve it are asked."""
 
-    def __init__(self, feature: str, task: Task, target: str, version: str | None = None) -> None:
+    def __init__(
+        self,
+        feature: str,
+        task: Task,
+        target: str,
+        version: str | None = None,
+        demand: Demand | None = None,
+    ) -> None:
         self._feature = feature
+        self._demand = demand or Demand()
         self._task = task
         self._replicas = Replicas(task, target, version)
         self._asking = Asking(self._replicas)
@@ -41,7 +50,8 @@ class RemoteBackend:
             return failure(self._feature, NotReady("the gateway starts or stops"))
         request = self._task.request(image=_message(pixels), options=options)
         try:
-            return await self._asking.ask(request, call)
+            with self._demand.asking():
+                return await self._asking.ask(request, call)
         except NoReplica:
             return failure(self._feature, _nobody(self._feature))
         except grpc.aio.AioRpcError as error:

@@ -113,6 +113,15 @@ class GatewaySettings(Settings):
         4, ge=0, le=1000, description="Photos copied to a canary at once; more: not copied."
     )
     shadow_seconds: Seconds = Field(5.0, description="Seconds that a canary gets for a copy.")
+    scaler: bool = Field(
+        default=False,
+        description="Whether the health port answers KEDA as an external scaler, too.",
+    )
+    scaler_peers: str = Field(
+        "",
+        pattern=r"^$|^dns:///.+:\d+$",
+        description="The health ports of all gateways, as dns:///host:port: the scaler asks them.",
+    )
 
 
 def contradictions(server: ServerSettings, gateway: GatewaySettings) -> Iterator[str]:
@@ -122,6 +131,8 @@ def contradictions(server: ServerSettings, gateway: GatewaySettings) -> Iterator
             "TRILENS_MAX_IMAGE_BYTES: must be below TRILENS_MAX_MESSAGE_BYTES, so that a photo "
             "that is too large gets an answer that says so"
         )
+    if gateway.scaler_peers and not gateway.scaler:
+        yield "TRILENS_SCALER_PEERS: are asked by the scaler: set TRILENS_SCALER=true, too"
     if gateway.release_overlay and not gateway.release_configmap:
         yield "TRILENS_RELEASE_OVERLAY: lies over a release in TRILENS_RELEASE_CONFIGMAP: set that"
     if gateway.release_configmap and not gateway.kubernetes_api:

@@ -1,0 +1,1 @@
+"""The gateway as KEDA's external scaler: any one replica answers for all of them."""

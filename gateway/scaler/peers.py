@@ -1,0 +1,84 @@
+"""Peers: what every gateway sees of the demand, asked of each behind their common name."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+
+from gateway.addresses import Name
+from gateway.externalscaler import externalscaler_pb2 as pb
+from gateway.externalscaler import externalscaler_pb2_grpc as rpc
+
+logger = logging.getLogger(__name__)
+
+OWN: Final = "own"  # the metric that a gateway answers with what it alone sees
+PHOTOS: Final = "photos"
+IDLE_SECONDS: Final = "idle_seconds"
+_ASK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one gateway sees of the demand for a track of a feature."""
+
+    photos: float  # under way, on average
+    last: float  # when the last one was; monotonic seconds, -inf for never
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since the last photo."""
+        return time.monotonic() - self.last
+
+
+class Peers:
+    """The gateways behind a name, this one among them."""
+
+    def __init__(self, name: Name) -> None:
+        self._name = name
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._seen: dict[tuple[str, str, str], Seen] = {}
+
+    async def seen(self, feature: str, track: str) -> Sequence[Seen]:
+        """What each sees; of one that does not answer, what it saw last."""
+        await self._look()
+        return await asyncio.gather(*(self._ask(one, feature, track) for one in self._channels))
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self._forget(list(self._channels))
+
+    async def _look(self) -> None:
+        try:
+            addresses = await self._name.addresses()
+        except OSError as error:
+            logger.warning("the gateways stay as known: %s", error)
+            return
+        await self._forget([one for one in self._channels if one not in addresses])
+        for one in addresses - self._channels.keys():
+            self._channels[one] = grpc.aio.insecure_channel(one)
+
+    async def _ask(self, address: str, feature: str, track: str) -> Seen:
+        key = address, feature, track
+        request = pb.GetMetricsRequest(
+            scaledObjectRef={"scalerMetadata": {"feature": feature, "track": track}},
+            metricName=OWN,
+        )
+        stub = rpc.ExternalScalerStub(self._channels[address])
+        try:
+            answer = await stub.GetMetrics(request, timeout=_ASK_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            logger.warning("a gateway does not tell what it sees: %s", error.details())
+            return self._seen.get(key, Seen(0.0, -math.inf))
+        values = {one.metricName: one.metricValueFloat for one in answer.metricValues}
+        self._seen[key] = Seen(values[PHOTOS], time.monotonic() - values[IDLE_SECONDS])
+        return self._seen[key]
+
+    async def _forget(self, addresses: Sequence[str]) -> None:
+        self._seen = {key: seen for key, seen in self._seen.items() if key[0] not in addresses}
+        for one in addresses:
+            await self._channels.pop(one).close()
