@@ -26,7 +26,7 @@ export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help run test unit test-training check format lint types contract breaking protos lock bench chart helms \
+.PHONY: help run test unit test-training check format lint types contract breaking protos lock bench chart quickstart helms \
 	cluster cluster-down images e2e e2e-core parity evaluate clean train-attributes train-captions train-objects
 
 help:
@@ -72,6 +72,9 @@ bench: $(DEV) $(STUBS) $(SCALER) ## measure images per second against what this 
 
 chart: helms $(STUBS) $(SCALER) $(DEVICES) ## check the chart: every case, Kubernetes 1.33 to 1.36, Helm 4 and 3; needs Go 1.26
 	@.venv-dev/bin/python -m pytest -n auto tests/chart
+
+quickstart: helms $(STUBS) ## write k8s/quickstart.yaml, the chart without Helm
+	@.venv-dev/bin/python -m local.chart quickstart
 
 helms: $(DEV)
 	@.venv-dev/bin/python -m local.chart build

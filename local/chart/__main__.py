@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from local.chart import kinds, table
+from local.chart import kinds, quickstart, table
 from local.cluster.build import build
 from local.cluster.needs import Unmet
 from local.cluster.programs import HELM, HELM3
@@ -15,12 +15,15 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build Helm 4 and Helm 3, if they are not built yet")
     commands.add_parser("table", help="write the table of values into docs/chart.md")
+    commands.add_parser("quickstart", help="write k8s/quickstart.yaml")
     commands.add_parser("kinds", help="take the schemas of Kubernetes and others anew")
     match parser.parse_args().command:
         case "build":
             return _build()
         case "table":
             table.write()
+        case "quickstart":
+            quickstart.write()
         case _:
             kinds.write()
     return 0

@@ -1,0 +1,46 @@
+"""The manifests for those without Helm, and those beside the chart."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chassis.metrics import REGISTRY
+from local.chart import quickstart
+from tests.chart.rendering import helm
+
+PLAIN = sorted(Path("k8s").glob("*.yaml"))
+
+
+def test_the_quick_start_is_what_the_chart_renders():
+    helm()
+
+    assert quickstart.FILE.read_text() == quickstart.text(), "make quickstart"
+
+
+def test_the_quick_start_says_nothing_of_helm():
+    things = list(yaml.safe_load_all(quickstart.FILE.read_text()))
+
+    assert things[0]["kind"] == "Namespace"
+    assert {one["metadata"]["namespace"] for one in things[1:]} == {"trilens"}
+    assert "helm.sh" not in quickstart.FILE.read_text()
+
+
+@pytest.mark.parametrize("file", PLAIN, ids=lambda file: file.name)
+def test_each_file_beside_the_chart_is_whole(file: Path):
+    assert all(one for one in yaml.safe_load_all(file.read_text()))
+
+
+def test_alerts_ask_for_metrics_that_there_are():
+    groups = yaml.safe_load(Path("k8s/alerts.yaml").read_text())["groups"]
+    asked = {
+        name
+        for group in groups
+        for rule in group["rules"]
+        for name in re.findall(r"trilens_\w+", rule["expr"])
+    }
+    known = {family.name for family in REGISTRY.collect()}
+    counted = {f"{family.name}_total" for family in REGISTRY.collect() if family.type == "counter"}
+
+    assert asked <= known | counted
