@@ -96,8 +96,11 @@ class Replicas:
         self._usual += _SMOOTHING * (seconds - self._usual)
 
     def usable(self, version: str) -> bool:
-        """Whether one that asks for work describes itself with that version."""
-        return any(_serves(one, version) and one.ready for one in self._known.values())
+        """Whether one that asks for work describes itself with that version.
+
+        One whose connection is just renewed does, too: its callers must not change lanes meanwhile.
+        """
+        return any(_serves(one, version) and not one.away for one in self._known.values())
 
     def model(self) -> model_pb2.Model | None:
         """The model that most of those that ask for work describe; while none does, the last."""
@@ -125,8 +128,10 @@ class Replicas:
                 failing = True
             self._looked.set()
             for one in self._known.values():
-                if one.unheard > _SILENT_SECONDS:
-                    one.learn()  # no call goes to a silent one: its answer to this is what counts
+                # One that comes back may serve another model; no call goes to a silent one, and its
+                # answer to this is what brings it back.
+                if not one.ready or one.unheard > _SILENT_SECONDS:
+                    one.learn()
             await asyncio.sleep(_LOOK_UP_SECONDS)
 
     def _take(self, addresses: frozenset[str]) -> None:

@@ -106,7 +106,7 @@ def loading(cluster: Cluster, target: str, file: Path, *words: str) -> Iterator[
     load = Load(file)
     with cluster.spawn(*_LOAD, target, str(file), *words) as sender:
         try:
-            until(lambda: file.exists() and len(load.so_far().lines) > 0)
+            until(lambda: file.exists() and load.so_far().codes.get("OK", 0) > 0)
             yield load
         finally:
             _stop(sender)

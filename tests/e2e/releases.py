@@ -101,7 +101,7 @@ class Release:
             return
         host = f"{self.gateway}-headless.{self.namespace}.svc.{network.DOMAIN}"
         # Asked of the cluster's own name server: commands of this machine know another one.
-        yield f"dns://{network.DNS}/{host}:50051"
+        yield f"dns://{network.DNS}:53/{host}:50051"
 
     @contextmanager
     def door(self) -> Iterator[str]:

@@ -127,7 +127,7 @@ def test_helm_rollback_takes_everyone_off_the_canary_and_loses_no_call(
     folder: Path,
     note: Callable[..., None],
 ):
-    with loading(cluster, address, folder / "rollback", "--rate=500") as load:
+    with loading(cluster, address, folder / "rollback", "--rate=100") as load:
         until(lambda: load.so_far().lanes.get("canary", 0) > 20)
         begun = time.time()
         release.rollback(1)

@@ -151,6 +151,7 @@ lifecycle:
 {{- $_ := set $settings "grace" .c.drain.grace }}
 {{- $_ := set $settings "max_connection_age" .c.drain.maxConnectionAge }}
 {{- $_ := set $settings "log_level" .c.logLevel }}
+{{- $_ := set $settings "exit_unstarted" true }}
 {{- include "trilens.overlay" (dict "onto" $settings "from" .own) }}
 {{- include "trilens.overlay" (dict "onto" $settings "from" .c.settings) }}
 env:
