@@ -2,7 +2,8 @@
 
 import sys
 
-from rollout.commands import main
+import rollout.commands  # noqa: F401  # that is what `main` finds
+from rollout.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,86 +8,25 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.live import Live
 
-from gateway.release_document import MalformedDocument
 from rollout import beginning, orders
 from rollout.actions import Wait
-from rollout.api import NoCluster, Refused, Unreachable
 from rollout.beginning import Wish
+from rollout.cli import cli
 from rollout.course import Ending, Scene
 from rollout.decide import decide
 from rollout.desk import Desk, Place
-from rollout.helm import HelmFailed
 from rollout.judge.plan import SHARES
 from rollout.jury import probes_of, standing
-from rollout.lease import Lease, Locked, Lost
-from rollout.records import NoRelease, Unusable
+from rollout.lease import Locked
+from rollout.showing import console, follow, say
 from rollout.state import STEPS, Judging, State
-from rollout.table import Lines, as_json, plain, table
+from rollout.table import as_json, plain, table
 
 # A holder that was killed is not heard of for so long before its lock is free.
 _PATIENCE: Final = 25.0
 _REFRESH: Final = 2.0
-
-console = Console()
-
-
-def main() -> int:
-    """Runs a command; its exit code is an Ending."""
-    try:
-        code: int | None = cli.main(standalone_mode=False)
-        return int(code or 0)
-    except click.ClickException as misuse:
-        misuse.show()
-        return Ending.MISUSE
-    except (click.Abort, KeyboardInterrupt):
-        return _say("interrupted: `resume` goes on from here", Ending.HELD)
-    except Locked as locked:
-        return _say(f"locked: {locked}", Ending.LOCKED)
-    except (beginning.NotPossible, NoRelease, NoCluster, Unusable) as problem:
-        return _say(str(problem), Ending.MISUSE)
-    except (HelmFailed, Lost, MalformedDocument) as problem:
-        return _say(str(problem), Ending.STOPPED)
-    except (Refused, Unreachable) as problem:
-        return _say(str(problem), Ending.UNREACHABLE)
-
-
-class _Commands(click.Group):
-    """With `compare`, which loads models: it is imported where it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted((*super().list_commands(ctx), "compare"))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "compare":
-            from rollout.compare import command
-
-            return command
-        return super().get_command(ctx, cmd_name)
-
-
-@click.group(cls=_Commands)
-@click.option("--release", "-r", default="trilens", show_default=True, help="Helm's release.")
-@click.option("--namespace", "-n", help="Its namespace; the context's own if not given.")
-@click.option("--context", help="A context of the kubeconfig; the current one if not given.")
-@click.option(
-    "--gitops",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write this values file, and change nothing on the cluster.",
-)
-@click.pass_context
-def cli(
-    context: click.Context,
-    /,
-    release: str,
-    namespace: str | None,
-    gitops: Path | None,
-    **options: str | None,
-) -> None:
-    """Roll out a canary, step by step."""
-    context.obj = Place(release, namespace, options["context"], gitops)
 
 
 @cli.command()
@@ -120,7 +59,7 @@ def start(
     wish = _wish(versions, steps, **options)
     with desk.lock() as lease:
         state = beginning.begin(desk, wish)
-        return _follow(desk, state, lease, patience)
+        return follow(desk, state, lease, patience)
 
 
 @cli.command()
@@ -159,13 +98,13 @@ def abort(place: Place) -> int:
     while not state.over:
         try:
             with desk.lock() as lease:
-                code = _follow(desk, state, lease, _PATIENCE * 6)
+                code = follow(desk, state, lease, _PATIENCE * 6)
                 return Ending.DONE if code == Ending.ROLLED_BACK else code
         except Locked as locked:
             console.print(f"asked to abort: {locked}", soft_wrap=True)
             time.sleep(_REFRESH)
         state = orders.known(desk)
-    return _say(state.reason, Ending.DONE)
+    return say(state.reason, Ending.DONE)
 
 
 @cli.command()
@@ -246,25 +185,4 @@ def _ordered(place: Place, change: Callable[[State, Desk], State], patience: flo
     with desk.lock(_PATIENCE) as lease:
         state = change(orders.known(desk), desk)
         desk.store.write(state)
-        return _follow(desk, state, lease, patience)
-
-
-def _follow(desk: Desk, state: State, lease: Lease | None, patience: float) -> int:
-    if not console.is_terminal:
-        lines = Lines(console)
-        with desk.course(state, lease, lines.show) as course:
-            ending, why = course.follow(patience)
-        return _say(f"{why}; back to before: {desk.back(state.before)}", ending)
-    with Live(console=console, auto_refresh=False) as live:
-
-        def show(scene: Scene) -> None:
-            live.update(table(scene, desk.back(state.before)), refresh=True)
-
-        with desk.course(state, lease, show) as course:
-            ending, why = course.follow(patience)
-    return _say(why, ending)
-
-
-def _say(line: str, ending: Ending) -> int:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
-    return ending
+        return follow(desk, state, lease, patience)

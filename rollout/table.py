@@ -1,9 +1,9 @@
-"""A rollout as an operator sees it: a table that lives, or lines that stay."""
+"""A rollout at a glance: a table for people, an object for programs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,29 +16,6 @@ from rollout.state import State
 _SIGNALS: Final = 8
 _LINES: Final = 6
 _STYLES: Final = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.HOLD: "yellow"}
-
-
-class Lines:
-    """Prints what is done and what is waited for, a line each, when it changes."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._logged = 0
-        self._said = ""
-
-    def show(self, scene: Scene) -> None:
-        """Prints what is new."""
-        for line in scene.state.log[self._logged :]:
-            self._say(line)
-        self._logged = len(scene.state.log)
-        words = "held" if isinstance(scene.action, Wait) and scene.action.held else ""
-        kind = words or type(scene.action).__name__.lower()
-        if kind not in ("enter", "rest") and scene.action.why != self._said:
-            self._said = scene.action.why
-            self._say(f"         {kind}: {scene.action.why}")
-
-    def _say(self, line: str) -> None:
-        self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def table(scene: Scene, back: str) -> RenderableType:
