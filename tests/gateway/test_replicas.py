@@ -130,6 +130,15 @@ async def answering(backend: Backend, pods: Pods, *addresses: str) -> None:
         model.batches.clear()
 
 
+def own_ports(port: int) -> set[int]:
+    """This side's ends of the connections to servers on that port."""
+    return {
+        one.laddr.port
+        for one in psutil.Process().net_connections("tcp")
+        if one.raddr and one.raddr.port == port and one.status == psutil.CONN_ESTABLISHED
+    }
+
+
 def connections(address: str) -> int:
     """How many connections to a server at that address are open."""
     return sum(
@@ -373,6 +382,19 @@ async def test_a_version_is_usable_once_a_ready_replica_describes_itself_so(pods
         assert service.usable("1.0.0")
         await new.aclose()
         await until(lambda: not service.usable("1.1.0"))
+
+
+async def test_a_version_stays_usable_while_connections_are_renewed(pods: Pods) -> None:
+    await pods.serve(A, of_version("1.1.0"), max_connection_age=0.1)
+    pods.named(A)
+    async with backend(pods, "1.1.0") as service:
+        await until(lambda: service.usable("1.1.0"))
+        met: set[int] = set()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(met) < 5:
+                met |= own_ports(pods.port)
+                assert service.usable("1.1.0")
+                assert isinstance(await ask(service), Answered)
 
 
 async def test_with_a_version_only_replicas_that_serve_it_are_asked(pods: Pods) -> None:
