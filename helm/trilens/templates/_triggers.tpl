@@ -13,10 +13,7 @@
     scalerAddress: {{ include "trilens.host" (dict "root" .root "name" (print (include "trilens.fullname" .root) "-gateway-headless")) }}:50052
     feature: {{ .c.feature }}
     track: {{ .track }}
-    queueSeconds: {{ $keda.queueSeconds | default 0.5 | quote }}
-    {{- with $keda.inFlight }}
-    inFlight: {{ . | quote }}
-    {{- end }}
+    target: {{ $keda.inFlight | default 4 | quote }}
 {{- else }}
 {{ include "trilens.podsTrigger" (dict "t" . "metric" "trilens_queue_backlog_seconds" "value" ($keda.queueSeconds | default 0.5)) }}
 {{- with $keda.inFlight }}
