@@ -90,9 +90,12 @@ def render(
     version: int = 4,
     chart: Path = CHART,
     more: Sequence[str] = (),
+    verb: Sequence[str] = ("template",),
 ) -> Rendered:
     """What the chart gives for these values; the same is rendered once only."""
-    words = ["template", name, str(chart), "--namespace=photos", f"--kube-version={kube}", *more]
+    words = [*verb, name, str(chart), "--namespace=photos", *more]
+    if verb[0] == "template":
+        words.append(f"--kube-version={kube}")
     words += [f"--api-versions={kind}" for kind in kinds]
     words += [f"--values={file}" for file in files]
     return _run(str(helm(version)), tuple(words), json.dumps(values or {}))

@@ -1,0 +1,98 @@
+"""The chart as others take it: as a subchart, twice in a namespace, by its documents."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from local.chart import table
+from tests.chart.rendering import CHART, render
+
+
+def test_it_works_below_a_parent_that_switches_it_on_and_shares_its_globals(tmp_path: Path):
+    shutil.copytree(CHART, tmp_path / "charts" / "trilens")
+    (tmp_path / "Chart.yaml").write_text(
+        "{apiVersion: v2, name: shop, version: 1.0.0, dependencies: "
+        "[{name: trilens, version: 0.1.0, condition: trilens.enabled}]}"
+    )
+    values = {
+        "global": {
+            "imageRegistry": "mirror.example",
+            "imagePullSecrets": [{"name": "login"}],
+            "x": 1,
+        },
+        "trilens": {"enabled": True, "models": {"captioner": None}},
+    }
+
+    rendered = render(values, name="shop", chart=tmp_path)
+
+    pod = rendered.pod("shop-trilens-detector")
+    assert pod["imagePullSecrets"] == [{"name": "login"}]
+    assert rendered.server("shop-trilens-detector")["image"].startswith("mirror.example/")
+    assert "shop-trilens-captioner" not in rendered.of("Deployment")
+    assert not render({"trilens": {"enabled": False}}, name="shop", chart=tmp_path).objects
+
+
+def test_two_releases_in_one_namespace_share_no_object_and_select_no_pod_of_the_other():
+    one, other = (render(name=name) for name in ("trilens", "trilens-2"))
+
+    def names(rendered: Any) -> set[tuple[str, str]]:
+        return {(thing["kind"], thing["metadata"]["name"]) for thing in rendered.objects}
+
+    assert not names(one) & names(other)
+    selector = one.one("Service", "trilens-detector")["spec"]["selector"]
+    labels = other.deployment("trilens-2-detector")["template"]["metadata"]["labels"]
+    assert not selector.items() <= labels.items()
+
+
+def test_the_table_of_values_is_todays():
+    assert table.current(), "make it so: python -m local.chart table"
+
+
+def test_every_value_has_a_sentence():
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+
+    def silent(node: Any, path: str) -> Iterator[str]:
+        for name, one in node.get("properties", {}).items():
+            if isinstance(one, dict) and "$ref" not in one and "then" not in path:
+                if "description" not in one:
+                    yield f"{path}.{name}"
+                yield from silent(one, f"{path}.{name}")
+
+    blocks = [schema, *schema["definitions"].values()]
+    assert [path for block in blocks for path in silent(block, "")] == []
+    assert [name for name, one in schema["definitions"].items() if "description" not in one] == []
+
+
+def test_notes_name_what_to_call_and_what_may_surprise():
+    values = {
+        "models": {
+            "detector": {
+                "accelerator": {"kind": "whole"},
+                "disruptionBudget": {"enabled": True, "minAvailable": 1},
+                "canary": {"version": "2.0.0"},
+            }
+        },
+        "canary": {"weight": 10},
+    }
+
+    notes = _notes(values)
+
+    assert "service/trilens-gateway 50051:50051" in notes
+    assert "A canary is on: 10 % of the calls" in notes
+    assert (
+        "lets no node with them be drained (minAvailable with one replica): trilens-detector"
+        in notes
+    )
+    assert (
+        "which is an outage (update: surge, where an accelerator is spare): trilens-detector"
+        in notes
+    )
+
+
+def _notes(values: Any) -> str:
+    # Only an install prints notes; a dry one needs no cluster.
+    rendered = render(values, verb=("install", "--dry-run=client"), kinds=())
+    assert not rendered.refusal, rendered.refusal
+    return rendered.text.partition("NOTES:")[2]
