@@ -96,9 +96,9 @@ class Plan:
 
     def needed(self, watch: Watch) -> float:
         """The logarithm that this signal has to reach alone for the canary to fail."""
-        return log(1 / (self.false_alarm * watch.weight))
+        return -log(self.false_alarm * watch.weight)
 
-    @property
+    @cached_property
     def shown(self) -> float:
         """The logarithm from which something counts as shown to be good."""
         return log(2 / self.miss)

@@ -31,7 +31,8 @@ class Evidence:
     low: float = 0.0
 
 
-_NOTHING: Final = Evidence()
+NOTHING: Final = Evidence()
+_NO_CALLS: Final = Tracks()
 
 
 class Record(BaseModel):
@@ -61,7 +62,7 @@ def gather(plan: Plan, record: Record, seen: Observation) -> Record:
     learnt = _learn(plan, record, seen)
     evidence, before = dict(record.evidence), dict(record.before)
     for watch in plan.watches:
-        had = evidence.get(watch.name, _NOTHING)
+        had = evidence.get(watch.name, NOTHING)
         match watch.test:
             case SignTest():
                 evidence[watch.name] = _asked(watch.test, had, seen.probes.get(watch.feature))
@@ -71,6 +72,8 @@ def gather(plan: Plan, record: Record, seen: Observation) -> Record:
                     evidence[watch.name] = _added(had, Tracks(canary=count), weighed)
             case TracksTest():
                 tracks = _tracks(watch, record, seen)
+                if tracks == _NO_CALLS:
+                    continue
                 reference = before.get(watch.name, Count())
                 weighed = _capped(plan, watch, _weighed(watch.test, tracks, reference))
                 evidence[watch.name] = _added(had, tracks, weighed)

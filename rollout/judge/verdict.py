@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import exp, log
 
 from rollout.judge.expected import is_label, unknown
+from rollout.judge.observation import Pairs
 from rollout.judge.plan import Plan, Watch
-from rollout.judge.record import Evidence, Record
+from rollout.judge.record import NOTHING, Evidence, Record
 from rollout.judge.sequential import ShareTest, SignTest, TracksTest
 from rollout.judge.words import counted, lacking, odds
 
@@ -29,10 +30,21 @@ class Outcome(StrEnum):
 class Signal:
     """One signal as it stands."""
 
-    name: str  # such as "agreement objects label:dog"
     outcome: Outcome
-    words: str  # its figures, for an operator
     odds: float  # against seeing this on a canary that is no worse than stated, to one
+    watch: Watch = field(repr=False)
+    evidence: Evidence = field(repr=False)
+    edge: float | None = None  # seconds, of latency
+
+    @property
+    def name(self) -> str:
+        """Such as "agreement objects label:dog"."""
+        return self.watch.name
+
+    @property
+    def words(self) -> str:
+        """Its figures, for an operator."""
+        return counted(self.watch, self.evidence, self.edge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,7 @@ class Verdict:
     words: str  # one line; for FAIL the signal, its figures and the odds, for HOLD what is missing
     signals: tuple[Signal, ...]  # the most suspicious first
     missing: tuple[str, ...]  # what has to be there before the step can pass
-    unjudged: tuple[str, ...]  # passed over, since there was too little of it
+    unjudged: tuple[str, ...]  # what a step that passes passed over: there was too little of it
 
 
 def judge(plan: Plan, record: Record) -> Verdict:
@@ -54,29 +66,29 @@ def judge(plan: Plan, record: Record) -> Verdict:
     bound holds for all of them together.
     """
     signals = tuple(sorted(_signals(plan, record), key=lambda one: -one.odds))
-    weights = {watch.name: watch.weight for watch in plan.watches}
-    total = sum(weights[one.name] * one.odds for one in signals)
+    total = sum(one.watch.weight * one.odds for one in signals)
     if total >= 1 / plan.false_alarm:
-        worst = max(signals, key=lambda one: weights[one.name] * one.odds)
-        blamed = Signal(worst.name, Outcome.FAIL, worst.words, worst.odds)
+        worst = max(signals, key=lambda one: one.watch.weight * one.odds)
+        blamed = replace(worst, outcome=Outcome.FAIL)
         shown = (blamed, *(one for one in signals if one is not worst))
         words = f"{worst.name}: {worst.words}; {odds(worst.odds)}"
         return Verdict(Outcome.FAIL, words, shown, (), ())
     missing = tuple(_missing(plan, record, signals))
-    passed_over = tuple(_unjudged(plan, record))
     if missing:
-        return Verdict(Outcome.HOLD, _held(missing), signals, missing, passed_over)
+        return Verdict(Outcome.HOLD, _held(missing), signals, missing, ())
     words = f"no sign against the canary in {len(signals)} signals"
-    return Verdict(Outcome.PASS, words, signals, (), passed_over)
+    return Verdict(Outcome.PASS, words, signals, (), tuple(_unjudged(plan, record)))
 
 
 def _signals(plan: Plan, record: Record) -> Iterator[Signal]:
+    seen = {feature: photos(record, feature) for feature in plan.features}
     for watch in plan.watches:
-        had = record.evidence.get(watch.name, Evidence())
-        outcome = Outcome.PASS if _cleared(plan, record, watch, had) else Outcome.HOLD
+        had = record.evidence.get(watch.name, NOTHING)
+        cleared = _cleared(plan, watch, had, seen.get(watch.feature, 0))
+        outcome = Outcome.PASS if cleared else Outcome.HOLD
         ratio = had.bad if _matters(watch, had) else min(0.0, had.bad)
         against = exp(min(ratio, log(_MOST_ODDS)))
-        yield Signal(watch.name, outcome, counted(watch, had, record), against)
+        yield Signal(outcome, against, watch, had, record.edges.get(watch.name))
 
 
 def _matters(watch: Watch, had: Evidence) -> bool:
@@ -86,7 +98,7 @@ def _matters(watch: Watch, had: Evidence) -> bool:
     return had.tracks.canary.share >= watch.test.floor
 
 
-def _cleared(plan: Plan, record: Record, watch: Watch, had: Evidence) -> bool:
+def _cleared(plan: Plan, watch: Watch, had: Evidence, seen: int) -> bool:
     trials = had.tracks.canary.trials
     match watch.test:
         case SignTest():
@@ -96,9 +108,8 @@ def _cleared(plan: Plan, record: Record, watch: Watch, had: Evidence) -> bool:
         case ShareTest():
             if had.good >= plan.shown:
                 return True
-            return trials >= watch.test.enough(plan.needed(watch), plan.miss / 2) or (
-                _may_be_rare(watch) and photos(record, watch.feature) >= plan.photos
-            )
+            passed_over = _may_be_rare(watch) and seen >= plan.photos
+            return passed_over or trials >= watch.test.enough(plan.needed(watch), plan.miss / 2)
 
 
 def _may_be_rare(watch: Watch) -> bool:
@@ -127,7 +138,7 @@ def _missing(plan: Plan, record: Record, signals: tuple[Signal, ...]) -> Iterato
     waiting = {one.name for one in signals if one.outcome is Outcome.HOLD}
     for watch in plan.watches:
         if watch.name in waiting:
-            yield lacking(plan, watch, record.evidence.get(watch.name, Evidence()))
+            yield lacking(plan, watch, record.evidence.get(watch.name, NOTHING))
 
 
 def _uncompared(plan: Plan, feature: str) -> Iterator[str]:
@@ -142,8 +153,12 @@ def _unjudged(plan: Plan, record: Record) -> Iterator[str]:
         for name, aspect in unknown(comparison):
             yield f"agreement {comparison.feature} {name} ({aspect.photos} photos offline)"
     for watch in plan.watches:
+        if isinstance(watch.test, SignTest):
+            most = plan.probes[watch.feature]
+            if watch.test.log_ratio(Pairs(most, most, 0)) < plan.needed(watch):
+                yield f"{watch.name} ({most} probes: too few to fail it)"
         if isinstance(watch.test, ShareTest) and _may_be_rare(watch):
-            had = record.evidence.get(watch.name, Evidence())
+            had = record.evidence.get(watch.name, NOTHING)
             enough = watch.test.enough(plan.needed(watch), plan.miss / 2)
             if had.good < plan.shown and had.tracks.canary.trials < enough:
                 yield f"{watch.name} ({had.tracks.canary.trials} photos)"

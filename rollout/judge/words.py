@@ -9,7 +9,7 @@ from rollout.judge.sequential import ShareTest, SignTest
 
 if TYPE_CHECKING:
     from rollout.judge.plan import Plan, Watch
-    from rollout.judge.record import Evidence, Record
+    from rollout.judge.record import Evidence
 
 # No assumption holds so well that larger odds meant more.
 _MANY: Final = 1_000_000
@@ -23,7 +23,7 @@ def odds(ratio: float) -> str:
     )
 
 
-def counted(watch: Watch, had: Evidence, record: Record) -> str:
+def counted(watch: Watch, had: Evidence, edge: float | None) -> str:
     """The signal's figures."""
     canary, stable = had.tracks.canary, had.tracks.stable
     match watch.test:
@@ -36,7 +36,6 @@ def counted(watch: Watch, had: Evidence, record: Record) -> str:
         case ShareTest(expected=expected):
             return f"differs on {_of(canary)} photos, expected at most {_percent(expected)}"
     if watch.kind == "latency":
-        edge = record.edges.get(watch.name)
         above = "slower than the stable track's " + watch.what
         slow = above if edge is None else f"{above}, {edge:g} s"
         return f"{slow}: canary {_of(canary)} calls, stable {_of(stable)}"

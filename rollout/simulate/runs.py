@@ -20,8 +20,8 @@ class Run:
     blamed: str  # the signal it failed by; empty if it did not
 
 
-# A canary's plan and world: drawn, since its offline comparison is, too.
-Draw = Callable[[Rng], tuple[Plan, World]]
+# The plan and the world of the canary of that number.
+Draw = Callable[[int], tuple[Plan, World]]
 
 
 def rollout(plan: Plan, world: World, rng: Rng, looks: int) -> Run:
@@ -43,10 +43,9 @@ def rollouts(draw: Draw, canaries: int, seed: int, looks: int) -> tuple[Run, ...
     """Many canaries, each with random numbers of its own."""
     seeds = np.random.SeedSequence(seed).spawn(canaries)
     runs = []
-    for one in seeds:
-        rng = np.random.default_rng(one)
-        plan, world = draw(rng)
-        runs.append(rollout(plan, world, rng, looks))
+    for number, one in enumerate(seeds):
+        plan, world = draw(number)
+        runs.append(rollout(plan, world, np.random.default_rng(one), looks))
     return tuple(runs)
 
 

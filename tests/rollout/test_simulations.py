@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 
 from rollout.judge import Outcome
+from rollout.probes import BUILT_IN as PROBE_SET
+from rollout.probes import load as load_probes
 from rollout.simulate.runs import rollouts, share
 from rollout.simulate.scenarios import (
+    BUILT_IN,
     CANARIES,
     CAUGHT,
-    CHURN,
     FALSE_ALARMS,
     FAULTS,
     GOOD,
@@ -46,3 +48,42 @@ def test_a_fault_is_caught_in_time(scenario):
 @by_name
 def test_without_its_fault_the_same_canary_is_not_rolled_back(scenario):
     assert ends(scenario.without_fault(), CANARIES // 10)[Outcome.FAIL] <= FALSE_ALARMS
+
+
+def clips(**changes) -> Scenario:
+    """A good canary whose live photos come in tens that are alike."""
+    return replace(GOOD[1], load=None, probed=None, photos=100, copies=10, within=20, **changes)
+
+
+def test_copies_of_one_photo_weigh_as_one_once_that_is_said():
+    assert ends(clips())[Outcome.FAIL] < FALSE_ALARMS
+
+
+def test_copies_that_nobody_told_of_roll_good_canaries_back():
+    scenario = clips()
+
+    def unaware(number):
+        plan, world = scenario.draw(number)
+        return replace(plan, repeats=1.0), world
+
+    runs = rollouts(unaware, CANARIES // 10, SEED, scenario.within)
+
+    assert share(runs, Outcome.FAIL) > 10 * FALSE_ALARMS
+
+
+def test_a_load_that_shakes_both_tracks_rolls_no_canary_back():
+    shaken = replace(
+        GOOD[1], photos=0, probed=None, within=20, load=Load(5000, failing=0.01, wobble=0.8)
+    )
+
+    assert ends(shaken, CANARIES // 2)[Outcome.FAIL] < FALSE_ALARMS
+
+
+def test_one_tracks_bad_moments_roll_no_canary_back():
+    moody = replace(GOOD[1], photos=0, probed=None, within=20, load=Load(5000, unevenness=0.15))
+
+    assert ends(moody, CANARIES // 2)[Outcome.FAIL] < FALSE_ALARMS
+
+
+def test_the_built_in_probes_are_as_many_as_the_simulation_takes_them_for():
+    assert load_probes(PROBE_SET).asked(["objects"]) == {"objects": BUILT_IN}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from rollout.judge import (
     Count,
     Observation,
@@ -129,6 +131,15 @@ def test_labels_too_rare_to_be_judged_are_named():
     passed = verdict(*[look()] * 12)
 
     assert passed.unjudged == ("agreement objects label:toaster (3 photos offline)",)
+
+
+def test_probes_that_are_too_few_to_tell_anything_are_named():
+    plan = replace(PLAN, probes={"objects": 11})
+
+    found = verdict(*[look()] * 12, plan=plan).unjudged
+
+    assert "accuracy objects (11 probes: too few to fail it)" in found
+    assert "accuracy objects" not in " ".join(verdict(*[look()] * 12).unjudged)
 
 
 def test_what_depends_on_load_starts_anew_with_a_step_and_the_rest_goes_on():
