@@ -2,14 +2,17 @@
 
 import asyncio
 import threading
+import time
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from chassis.images import Pixels
 from chassis.server import App, Ports, serving
 from tests.fakes import FakeModel
 from tests.harness import LOOPBACK, a_photo, gateway_app, model_app, ready, server_settings
@@ -127,6 +130,31 @@ async def test_the_line_and_what_it_will_take_are_told_while_the_model_is_busy()
     assert busy.value("trilens_rpc_in_flight", method=DETECT) == 4
     assert idle.value("trilens_queue_depth", OBJECTS) == 0
     assert idle.value("trilens_queue_backlog_seconds", OBJECTS) == 0
+
+
+class Slow(FakeModel):
+    """Takes its time for every photo."""
+
+    def predict(self, batch: Sequence[Pixels]) -> tuple[Any, ...]:
+        """As the class says."""
+        threading.Event().wait(0.05 * len(batch))
+        return super().predict(batch)
+
+
+async def test_the_backlog_is_about_what_a_photo_that_comes_now_waits() -> None:
+    async with server(model_app(Slow(), slots=1)) as (ports, channel):
+        await asyncio.gather(*(detect(channel, 60) for _ in range(30)))  # its pace is known now
+        line = [asyncio.create_task(detect(channel, 60)) for _ in range(40)]
+        async with asyncio.timeout(60):
+            busy = await page(ports)
+            while busy.value("trilens_queue_depth", OBJECTS) < 20:
+                busy = await page(ports)
+        told, began = busy.value("trilens_queue_backlog_seconds", OBJECTS), time.monotonic()
+        await detect(channel, 60)
+        waited = time.monotonic() - began
+        await asyncio.gather(*line)
+
+    assert 0.5 * waited < told < 2 * waited
 
 
 async def test_the_gateway_counts_outcomes_by_feature_and_how_complete_answers_are() -> None:

@@ -259,18 +259,39 @@ async def test_a_frozen_model_server_soon_gets_no_calls_until_it_moves_again(
     assert later["OK"] > 0.98 * later.total(), later
 
 
+async def share_of_a_third(
+    fleet: Fleet, old: list[Child], say: Callable[[list[str]], None], load: Load
+) -> float:
+    """What a server that comes gets of the calls from 10 s on, in fair shares."""
+    await load.further(40)
+    (new,) = await fleet.start(C)
+    say([A, B, C])
+    await asyncio.sleep(10)
+    before = [await predictions(one) for one in (*old, new)]
+    await load.further(5 * CALLS_A_SECOND)
+    after = [await predictions(one) for one in (*old, new)]
+    shares = [end - begin for begin, end in zip(before, after, strict=True)]
+    return shares[-1] / (sum(shares) / 3)
+
+
+async def test_a_server_that_comes_gets_its_share_from_the_gateway_within_15_s(
+    fleet: Fleet, names: Names
+) -> None:
+    old = await fleet.start(A, B)
+    names.say(NAME, [A, B])
+    async with gateways_load(fleet) as load:
+        share = await share_of_a_third(fleet, old, lambda named: names.say(NAME, named), load)
+
+    assert share >= 0.8
+    assert set(load.ends) == {"OK"}, load.ends
+
+
 async def test_a_server_that_comes_gets_its_share_from_clients_within_15_s(fleet: Fleet) -> None:
     old = await fleet.start(A, B)
     async with name_server() as (dns, address):
         dns.say([A, B])
         async with clients_load(fleet, address, retries=False) as load:
-            await load.further(40)
-            (new,) = await fleet.start(C)
-            dns.say([A, B, C])
-            await asyncio.sleep(15 - 5)  # the share is then taken over the last third
-            before = [await predictions(one) for one in (*old, new)]
-            await load.further(5 * CALLS_A_SECOND)
-            after = [await predictions(one) for one in (*old, new)]
+            share = await share_of_a_third(fleet, old, dns.say, load)
 
-    shares = [end - begin for begin, end in zip(before, after, strict=True)]
-    assert shares[-1] >= 0.8 * sum(shares) / 3, shares
+    assert share >= 0.8
+    assert set(load.ends) == {"OK"}, load.ends
