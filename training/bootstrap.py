@@ -82,7 +82,8 @@ def reflected(found: Estimate, least: float = 0.0) -> Estimate:
 
     A distance is larger in samples than among the examples, and larger among these than it truly
     is, both for being few: so the percentile interval lies too high by twice that, and this one,
-    its mirror image about the figure, where it should. Nothing is below `least`.
+    its mirror image about the figure, where it should: below the figure, if that is chance alone.
+    Nothing is below `least`.
     """
     low, high = (max(least, 2 * found.value - end) for end in (found.high, found.low))
     return Estimate(found.value, low, high)

@@ -24,7 +24,7 @@ def build(order: Order, folder: Path) -> Package:
     try:
         folder.mkdir(parents=True)
         with first_run():
-            fields = _facts(order) | _fields(order, folder)
+            fields = _facts(order) | _fields(order, folder) | _meaning(order)
             package = complete(folder, fields, order.photos, load_model)
         (folder / "card.md").write_text(_card(package))
     except BaseException:
@@ -46,6 +46,13 @@ def _fields(order: Order, folder: Path) -> dict[str, Any]:
     from services.captioner.building import fields as of_captioner
 
     return of_captioner(order, folder)
+
+
+def _meaning(order: Order) -> dict[str, Any]:
+    if order.task is Task.CAPTION and order.fitted:
+        raise InvalidPackage("a caption model has no threshold sets")
+    fits = {label: fit.model_dump() for label, fit in order.calibration.items()}
+    return {"calibration": fits} if fits else {}
 
 
 def _facts(order: Order) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
+from pydantic import BaseModel, RootModel, ValidationError
 
-from services.manifest import License, Task
+from services.manifest import Calibration, License, Task
 from services.packages import InvalidPackage, open_package
 from services.packages.build import build
 from services.packages.fetch import fetch
@@ -19,12 +20,16 @@ from services.packages.report import report
 from services.packages.thresholds import show
 from services.packages.trial import verify
 from services.runtimes import RuntimeUnavailable
+from services.schema import LabelOrRest, problems
 from services.served_sets import served_sets
+from services.thresholds import ThresholdFile
 
 # The artefact that `--weights FILE` means where no key is said.
 MAIN: Final = {Task.DETECTION: "detector", Task.CLASSIFICATION: "attributes"}
 PHOTOS: Final = ("astronaut.jpg", "cat.jpg", "coffee.jpg")
 
+_Fits = RootModel[dict[LabelOrRest, Calibration]]
+_Read = TypeVar("_Read", bound=BaseModel)
 _PROBLEMS: Final = (InvalidPackage, RuntimeUnavailable, OSError, ValueError)
 _File = click.Path(path_type=Path, exists=True, dir_okay=False)
 _Folder = click.Path(path_type=Path, file_okay=False)
@@ -92,6 +97,8 @@ def thresholds_command(folder: Path, files: tuple[Path, ...], default: str | Non
 @click.option("--mean", type=(float, float, float), help="Of RGB in 0..255: (x - mean) / std.")
 @click.option("--std", type=(float, float, float), help="See --mean.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Of every label.")
+@click.option("--thresholds", type=_File, help="A fitted set, to be the default, as a file.")
+@click.option("--calibration", type=_File, help="Fits by label: scale and offset, as a file.")
 @click.option("--photo", type=_File, multiple=True, help="For the self-test; default: samples.")
 @click.option("--license", "terms", metavar="ID[: TEXT]", help='Like "AGPL-3.0-only".')
 @click.option("--commercial-use", is_flag=True, help="The terms allow it without an agreement.")
@@ -111,6 +118,8 @@ def build_command(
     mean: tuple[float, float, float] | None,
     std: tuple[float, float, float] | None,
     threshold: float | None,
+    thresholds: Path | None,
+    calibration: Path | None,
     photo: tuple[Path, ...],
     terms: str | None,
     commercial_use: bool,
@@ -124,6 +133,8 @@ def build_command(
     files = _files(Task(task), weights)
     if as_is and any(file.suffix != ".pt" for file in files.values()):
         raise click.UsageError("--as-is is for .pt files")
+    if threshold is not None and thresholds is not None:
+        raise click.UsageError("--threshold and --thresholds exclude each other")
     try:
         order = Order(
             task=Task(task),
@@ -140,6 +151,8 @@ def build_command(
             mean=mean,
             std=std,
             threshold=threshold,
+            fitted=_read(ThresholdFile, thresholds) if thresholds else None,
+            calibration=_read(_Fits, calibration).root if calibration else {},
             as_is=as_is,
             base=open_package(base) if base else None,
         )
@@ -162,6 +175,14 @@ def _files(task: Task, weights: tuple[str, ...]) -> Mapping[str, Path]:
     if missing := [str(file) for file in files.values() if not file.is_file()]:
         raise click.UsageError(f"no such file: {', '.join(missing)}")
     return files
+
+
+def _read(kind: type[_Read], path: Path) -> _Read:
+    """Raises InvalidPackage with the reason if the file is not of that kind."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise InvalidPackage(problems(path, error)) from None
 
 
 def _license(terms: str | None, *, commercial_use: bool) -> License | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from services.manifest import License, Task
+from services.manifest import Calibration, License, Task
 from services.packages import InvalidPackage, Package
 from services.schema import REST
-from services.thresholds import Band, ThresholdSet
+from services.thresholds import Band, ThresholdFile, ThresholdSet
 
 BY_HAND: Final = "by-hand-v1"  # a set that was fitted to nothing
 _INHERITED: Final = {
@@ -39,6 +39,8 @@ class Order:
     mean: tuple[float, float, float] | None = None  # per channel of RGB in 0..255
     std: tuple[float, float, float] | None = None
     threshold: float | None = None
+    fitted: ThresholdFile | None = None  # the only set, in place of one threshold for all
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)  # by label, or "*"
     as_is: bool = False  # serve the trainer's own file instead of an ONNX file made from it
     base: Package | None = None  # whatever the order does not say is as in this package
 
@@ -52,13 +54,29 @@ class Order:
         return self.weights[key]
 
     def thresholds(self, usual: float) -> dict[str, Any]:
-        """One set, of one threshold for every label: the usual one unless the order says it."""
+        """The set that was fitted, or one of one threshold for every label.
+
+        That is the usual one unless the order says it. Raises InvalidPackage for a set that was
+        fitted to another model's scores.
+        """
+        if self.fitted is not None:
+            return self._sets(self.fitted.id, _alone(self.fitted, self.name))
         both = usual if self.threshold is None else self.threshold
         only = ThresholdSet(labels={REST: Band(present=both, absent=both)})
+        return self._sets(BY_HAND, only)
+
+    def _sets(self, name: str, only: ThresholdSet) -> dict[str, Any]:
         return {
-            "threshold_sets": {BY_HAND: only.model_dump(mode="json")},
-            "default_threshold_set": BY_HAND,
+            "threshold_sets": {name: only.model_dump(mode="json")},
+            "default_threshold_set": name,
         }
+
+
+def _alone(fitted: ThresholdFile, name: str) -> ThresholdSet:
+    """A file's set as a package holds it; of whichever version it was fitted to."""
+    if fitted.model != name:
+        raise InvalidPackage(f"thresholds {fitted.id} were fitted to {fitted.model}, not to {name}")
+    return ThresholdSet(policy=fitted.policy, labels=fitted.labels)
 
 
 def inherited(order: Order, folder: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -151,6 +152,24 @@ def test_thresholds_are_fitted_anew_without_new_weights(packages, photos, tmp_pa
     assert dogs.when_present.precision >= 0.9
     assert dogs.when_present.precision_low < dogs.when_present.precision
     assert "0.9" in ended.output
+
+
+def test_scores_are_calibrated_before_if_that_is_asked_for(packages, photos, tmp_path):
+    file, fits = tmp_path / "set.json", tmp_path / "fits.json"
+
+    ended = run(
+        thresholds_command,
+        packages[1].path,
+        *("--own", photos, "--output", file, "--calibration", fits),
+    )
+
+    assert ended.exit_code == 0, ended.output
+    fit = json.loads(fits.read_text())["*"]
+    # The same boxes are given as without, by scores that are said otherwise.
+    scores = np.array([0.3, 0.42])
+    low, high = 1 / (1 + np.exp(-(fit["scale"] * np.log(scores / (1 - scores)) + fit["offset"])))
+    assert fit["scale"] > 1
+    assert low < ThresholdFile.model_validate_json(file.read_bytes()).band("dog").present < high
 
 
 def test_a_set_fitted_anew_takes_no_id_of_the_packages_own(packages, photos, tmp_path):

@@ -1,5 +1,6 @@
 """Attribute networks of one's own, on top of the default package's face finder."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from services.classifier.model import load
+from services.manifest import Calibration
 from services.packages import open_package
 from services.packages.command import commands
 from services.selftest import check
@@ -73,6 +75,44 @@ def test_calibration_and_figures_of_the_base_are_left_behind(tmp_path):
     assert manifest.labels == open_package(BASE).manifest.labels
     assert manifest.calibration == {}
     assert manifest.metrics == ()
+
+
+def test_a_fitted_set_and_a_calibration_become_the_packages_own(tmp_path):
+    weights = write_network(tmp_path / "best.onnx")
+    fitted, fits = tmp_path / "set.json", tmp_path / "fits.json"
+    band = {"present": 0.8, "absent": 0.3}
+    fitted.write_text(json.dumps({"id": "sure-v2", "model": "mine", "labels": {"*": band}}))
+    fits.write_text('{"beard": {"scale": 2.0, "offset": -1.0}}')
+
+    options = ("--labels", "Beard,Hat", "--thresholds", str(fitted), "--calibration", str(fits))
+    package = built(tmp_path, weights, *options)
+
+    check(load(package))
+    assert package.manifest.default_threshold_set == "sure-v2"
+    assert package.manifest.bands()["hat"] == Band(present=0.8, absent=0.3)
+    assert package.manifest.calibration_of("beard") == Calibration(scale=2, offset=-1)
+    assert package.manifest.calibration_of("hat") == Calibration()
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "words"),
+    [
+        ("--thresholds", '{"id": "a-v1", "model": "other", "labels": {"*": BAND}}', "other"),
+        ("--thresholds", '{"id": "a-v1", "model": "mine", "labels": {"cat": BAND}}', "cat"),
+        ("--thresholds", "{}", "file.json: "),
+        ("--calibration", '{"beard": {"scale": -1}}', "file.json: "),
+        ("--calibration", '{"cat": {"scale": 2}}', "cat"),
+    ],
+)
+def test_sets_and_fits_that_do_not_fit_are_refused(tmp_path, option, content, words):
+    weights, file = write_network(tmp_path / "best.onnx"), tmp_path / "file.json"
+    file.write_text(content.replace("BAND", '{"present": 0.8, "absent": 0.3}'))
+
+    result = run(tmp_path, weights, "--base", str(BASE), "--labels", "Beard,Hat", option, str(file))
+
+    assert result.exit_code == 1
+    assert words in result.output
+    assert not (tmp_path / "out" / "mine" / "1.0.0").exists()
 
 
 @pytest.mark.parametrize(
