@@ -27,7 +27,7 @@ COMPARED: Final = 1000  # photos of the offline comparison
 PHOTOS: Final = 100  # compared live in each look
 CALLS: Final = 5000  # of both tracks in each look
 PROBES: Final = 2000
-BUILT_IN: Final = 205  # photos for objects in the probe set that comes with the project
+BUILT_IN: Final = 225  # photos for objects in the probe set that comes with the project
 PATIENCE: Final = 60  # looks at a canary that is neither promoted nor rolled back
 
 # A variant whose photos are the feature's, and which a faultless canary is made of.
