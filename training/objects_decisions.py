@@ -67,8 +67,10 @@ class Guesses:
 
 
 def guesses(found: Found) -> Guesses:
-    """The boxes found, label by label."""
+    """The boxes found, label by label; ValueError if none was found and none drawn."""
     present = {int(one) for boxes in (*found.predicted, *found.true) for one in boxes.labels}
+    if not present:
+        raise ValueError("no box of the model's labels was drawn, and none found")
     by_label = {one: matches(found.predicted, found.true, one, 1) for one in sorted(present)}
     return Guesses(
         labels=np.concatenate([np.full(len(m.scores), one) for one, m in by_label.items()]),

@@ -92,3 +92,10 @@ def test_a_guess_is_right_once_for_a_box_of_its_label():
 
     assert found.right.tolist() == [True, False, False]
     assert found.drawn == {0: 1, 1: 0}
+
+
+def test_photos_without_a_box_of_the_models_labels_are_refused():
+    none = coco.Boxes(np.zeros((0, 4)), np.zeros(0, np.intp), np.zeros(0))
+
+    with pytest.raises(ValueError, match="no box of the model's labels was drawn, and none found"):
+        guesses(Found((none,), (none,), 0.0))
