@@ -56,13 +56,14 @@ def build(name: str, recipe: Recipe) -> Path:
     check_images()
     file = _folder() / f"{name.replace('/', '_').replace(':', '_')}.tar"
     number, packed = file.with_suffix(".built"), file.with_suffix(".packed")
-    words = [f"--build-arg={name}={value}" for name, value in recipe.arguments.items()]
+    words = [f"--build-arg={key}={value}" for key, value in recipe.arguments.items()]
     if recipe.target:
         words.append(f"--target={recipe.target}")
     words.append(f"--iidfile={number}")
     _bud(name, "--file", str(recipe.dockerfile), *words, *_trust(), str(recipe.context))
     # Packing takes longer than building: what is packed already is not packed again.
     if not (file.exists() and packed.exists() and packed.read_text() == number.read_text()):
+        packed.unlink(missing_ok=True)
         file.unlink(missing_ok=True)
         _buildah("push", "--quiet", name, f"oci-archive:{file}:{name}")
         number.replace(packed)
