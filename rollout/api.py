@@ -1,6 +1,7 @@
 """The API server, as JSON in and out: the only module that knows the `kubernetes` package."""
 
 import json
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -17,6 +18,8 @@ Json = dict[str, Any]
 
 # Of one request: long enough for a busy API server, short enough to try again.
 _SECONDS: Final = 10.0
+_TRIES: Final = 3
+_PAUSE: Final = 1.0  # seconds between two tries
 _MANAGER: Final = "trilens-rollout"
 _NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -79,13 +82,13 @@ class Api:
 
     def items(self, path: str, selector: str) -> list[Json]:
         """The objects of a list with these labels."""
-        return list((self.get(path, labelSelector=selector) or {}).get("items", ()))
+        return list((self.get(path, labelSelector=selector) or {}).get("items") or ())
 
     def names(self, path: str, selector: str) -> list[Json]:
         """The metadata of a list's objects and nothing else: what is in them is not sent."""
         accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         found = self._json("GET", path, query={"labelSelector": selector}, accept=accept)
-        return [item["metadata"] for item in found.get("items", ())]
+        return [item["metadata"] for item in found.get("items") or ()]
 
     def text(self, path: str) -> str:
         """A page, such as one of a pod through the proxy."""
@@ -114,7 +117,15 @@ class Api:
         read: Json = json.loads(self._ask(method, path, content, **how))
         return read
 
-    def _ask(
+    def _ask(self, method: str, path: str, content: Json | None = None, **how: Any) -> bytes:
+        """Looking does no harm twice; whether something was written has to be looked up."""
+        for _ in range(_TRIES - 1 if method == "GET" else 0):
+            with suppress(Unreachable):
+                return self._ask_once(method, path, content, **how)
+            time.sleep(_PAUSE)
+        return self._ask_once(method, path, content, **how)
+
+    def _ask_once(
         self,
         method: str,
         path: str,
