@@ -92,7 +92,7 @@ class Api:
 
     def text(self, path: str) -> str:
         """A page, such as one of a pod through the proxy."""
-        return self._ask("GET", path, accept="*/*").decode(errors="replace")
+        return self._ask_once("GET", path, accept="*/*").decode(errors="replace")
 
     def create(self, path: str, content: Json) -> Json:
         """Creates the object; raises Conflict if there is one."""

@@ -1,0 +1,151 @@
+"""Rollouts that are killed: wherever it happens, they go on, or everything is as before."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clusters import Cluster, until
+from tests.e2e.product import product
+from tests.e2e.releases import Release, strict_namespace
+from tests.e2e.rollouts import Rollout
+from tests.e2e.values import tiny
+
+NAMESPACE = "killed"
+CANARY = "detector=1.1.0"
+# What the tool says before it does something.
+ACTIONS = ("upgrade:", "scale:", "weigh:", "clear:", "rollback:")
+# Kills the tool and Helm, once, when Helm has noted what it is about to do and not that it is done.
+HELM = """\
+#!/bin/sh
+if mv {folder}/armed {folder}/fired 2>/dev/null; then
+    {helm} "$@" &
+    child=$!
+    while kill -0 $child 2>/dev/null; do
+        pending=$({kubectl} get secrets --namespace {namespace} --output name \
+            --selector 'owner=helm,status in (pending-upgrade,pending-rollback)')
+        if [ -n "$pending" ]; then kill -9 $child $PPID; fi
+    done
+    exit 1
+fi
+exec {helm} "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
+    product(cluster)
+    with strict_namespace(cluster, NAMESPACE):
+        release = Release(cluster, NAMESPACE)
+        release.install(tiny("detector", version="1.0.0"), tmp_path_factory.mktemp("killed"))
+        yield release
+
+
+@pytest.fixture
+def rollout(release: Release) -> Iterator[Rollout]:
+    rollout = Rollout(release)
+    before = release.revision()
+    yield rollout
+    rollout.run("abort")
+    release.helm("rollback", release.name, str(before), "--force-conflicts", "--wait")
+
+
+@pytest.fixture
+def deadly(release: Release, tmp_path: Path) -> Rollout:
+    """A tool whose next helm kills it and itself."""
+    programs = {name: release.cluster.run("which", name).strip() for name in ("helm", "kubectl")}
+    script = tmp_path / "bin" / "helm"
+    script.parent.mkdir()
+    script.write_text(HELM.format(folder=tmp_path, namespace=NAMESPACE, **programs))
+    script.chmod(0o755)
+    return Rollout(release, path=str(script.parent))
+
+
+def killed_at_each_action(rollout: Rollout, folder: Path, *words: str) -> list[str]:
+    """Runs a command, then `resume`, each killed when it says what it has not said before."""
+    met: list[str] = []
+    while True:
+        file = folder / f"{len(met)}-{words[0]}"
+        with rollout.going(file, *words) as going:
+            until(lambda: _new(going.text, met) != "" or going.process.poll() is not None, 120)
+            if said := _new(going.text, met):
+                os.kill(going.process.pid, signal.SIGKILL)
+            else:
+                assert going.ended().code == 0, going.text
+                return met
+        met.append(said)
+        words = ("resume",)
+
+
+def _new(text: str, met: list[str]) -> str:
+    lines = [line.strip() for line in text.splitlines()]
+    return next((one for one in lines if one.startswith(ACTIONS) and one not in met), "")
+
+
+def document(release: Release) -> dict[str, object]:
+    found = release.get("configmap", "trilens-release")["data"]["release.json"]
+    read: dict[str, object] = json.loads(found)
+    return read
+
+
+def test_killed_before_each_of_its_actions_a_rollout_still_ends_in_promotion(
+    rollout: Rollout, release: Release, tmp_path: Path
+):
+    met = killed_at_each_action(rollout, tmp_path, "start", CANARY, "--manual")
+    assert rollout.weights() == {5.0}
+    met += killed_at_each_action(rollout, tmp_path, "promote")
+
+    # Install, 5 %, more pods, 100 %; promote, 0 %, remove, clear.
+    assert len(met) >= 8, met
+    assert rollout.status()["phase"] == "promoted"
+    assert document(release)["stable"] == {"objects": {"version": "1.1.0"}}
+    assert document(release)["canary"] == {}
+    assert release.pods("detector", "canary") == []
+
+
+@pytest.mark.parametrize("moment", ["install", "promote", "remove"])
+def test_killed_inside_helm_a_rollout_goes_back_and_ends_in_promotion(
+    rollout: Rollout, deadly: Rollout, release: Release, tmp_path: Path, moment: str
+):
+    armed = tmp_path / "armed"
+    if moment != "install":
+        assert rollout.run("start", CANARY, "--manual").code == 0
+    if moment == "remove":
+        with rollout.going(tmp_path / "promotion", "promote", "--here") as going:
+            going.says("the stable pods are ready")
+            os.kill(going.process.pid, signal.SIGKILL)
+    armed.touch()
+    words = {"install": ("start", CANARY, "--manual"), "promote": ("promote", "--here")}
+
+    killed = deadly.run(*words.get(moment, ("resume",)))
+
+    assert killed.code != 0
+    assert not armed.exists()
+    assert rollout.status()["helm"] == "pending-upgrade"
+    assert rollout.run("resume").code == 0
+    if moment == "install":
+        assert rollout.weights() == {5.0}
+        assert rollout.run("promote", "--here").code == 0
+    assert document(release)["stable"] == {"objects": {"version": "1.1.0"}}
+    assert document(release)["canary"] == {}
+    assert rollout.status()["helm"] == "deployed"
+
+
+def test_killed_inside_helms_rollback_an_abort_still_restores_everything(
+    rollout: Rollout, deadly: Rollout, release: Release, tmp_path: Path
+):
+    before = document(release)
+    assert rollout.run("start", CANARY, "--manual").code == 0
+    (tmp_path / "armed").touch()
+
+    deadly.run("abort")
+
+    assert rollout.status()["helm"] == "pending-rollback"
+    assert rollout.weights() == {0.0}
+    assert rollout.run("abort").code == 0
+    assert document(release) == before
+    assert rollout.status()["helm"] == "deployed"
+    assert release.pods("detector", "canary") == []
