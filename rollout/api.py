@@ -17,7 +17,7 @@ from kubernetes.client.exceptions import ApiException
 Json = dict[str, Any]
 
 # Of one request: long enough for a busy API server, short enough to try again.
-_SECONDS: Final = 10.0
+_SECONDS: Final = 20.0
 _TRIES: Final = 3
 _PAUSE: Final = 1.0  # seconds between two tries
 _MANAGER: Final = "trilens-rollout"
