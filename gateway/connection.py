@@ -38,6 +38,8 @@ _OPTIONS: Final = {
     # A service that restarts is back within a second or two of its port being open again.
     "grpc.initial_reconnect_backoff_ms": 200,
     "grpc.max_reconnect_backoff_ms": 2_000,
+    # And where nobody refuses to be connected to, as an address is gone, that is known soon.
+    "grpc.min_reconnect_backoff_ms": 5_000,
     # Of several replicas, one that is frozen or vanished is asked for this long at most.
     "grpc.keepalive_time_ms": 10_000,
     "grpc.keepalive_timeout_ms": 5_000,

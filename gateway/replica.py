@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import math
 import time
 from typing import Any, Final
 
@@ -17,8 +16,6 @@ from trilens.v1 import model_pb2
 logger = logging.getLogger(__name__)
 
 _DESCRIBE_SECONDS: Final = 1.0
-# Servers end connections of some age: for a moment a replica is neither ready nor away.
-_RENEWAL_SECONDS: Final = 2.0
 _AWAY: Final = frozenset(
     (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 )
@@ -34,27 +31,21 @@ class Replica:
         self._model: model_pb2.Model | None = None
         self._learning = asyncio.create_task(self._learn())
         self._unheard_since: float | None = None  # the first ask after the last sign of life
-        self._ready_at = -math.inf  # when it was last seen ready
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
     def ready(self) -> bool:
         """Whether it asks for work."""
-        ready = self._connection.state is grpc.ChannelConnectivity.READY
-        if ready:
-            self._ready_at = time.monotonic()
-        return ready
-
-    @property
-    def usable(self) -> bool:
-        """Whether it asks for work, or just did and its connection is being renewed."""
-        renewed = time.monotonic() - self._ready_at < _RENEWAL_SECONDS
-        return self.ready or (renewed and not self.away)
+        return self._connection.state is grpc.ChannelConnectivity.READY
 
     @property
     def away(self) -> bool:
-        """Whether a call would fail at once; neither ready nor away is one that is connected to."""
+        """Whether a call would fail at once.
+
+        Neither ready nor away is one that is being connected to, for the first time or, as servers
+        end connections of some age, anew.
+        """
         return self._connection.state in _AWAY
 
     @property
