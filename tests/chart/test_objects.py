@@ -316,3 +316,13 @@ def test_registries_go_global_then_own_then_common():
     assert images(values) == ["own.example/trilens/classifier:0.1.0", captioner]
     mirrored = images({**values, "global": {"imageRegistry": "mirror.example"}})
     assert {image.split("/")[0] for image in mirrored} == {"mirror.example"}
+
+
+def test_ids_that_are_null_are_left_to_the_cluster():
+    rendered = render({"security": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}})
+
+    usual = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert rendered.pod("trilens-detector")["securityContext"] == usual
+    assert rendered.one("Pod", "trilens-test-health")["spec"]["securityContext"] == usual
+    told = render({"security": {"runAsUser": 1000700000}}).pod("trilens-detector")
+    assert told["securityContext"]["runAsUser"] == 1000700000

@@ -63,9 +63,8 @@ affinity:
 {{- define "trilens.podSecurity" -}}
 runAsNonRoot: true
 {{- range $name := list "runAsUser" "runAsGroup" "fsGroup" }}
-{{- $id := get $.Values.security $name }}
-{{- if not (kindIs "invalid" $id) }}
-{{ $name }}: {{ int64 $id }}
+{{- with get $.Values.security $name }}
+{{ $name }}: {{ int64 . }}
 {{- end }}
 {{- end }}
 seccompProfile:
