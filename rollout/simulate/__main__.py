@@ -32,11 +32,12 @@ def report(canaries: int) -> Iterator[str]:
     yield ""
     yield "And the same canaries without their fault, looked at as long:"
     yield ""
-    yield "| canary | rolled back |"
-    yield "|---|---|"
+    yield "| canary | of | rolled back |"
+    yield "|---|---|---|"
     for scenario in FAULTS:
-        runs = rollouts(scenario.without_fault().draw, canaries, SEED, scenario.within)
-        yield f"| {scenario.name} | {share(runs, Outcome.FAIL):.1%} |"
+        some = canaries // 10
+        runs = rollouts(scenario.without_fault().draw, some, SEED, scenario.within)
+        yield f"| {scenario.name} | {some} | {share(runs, Outcome.FAIL):.1%} |"
 
 
 def _line(scenario: Scenario, name: str, canaries: int) -> str:

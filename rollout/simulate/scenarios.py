@@ -52,6 +52,7 @@ class Scenario:
     counted: str  # what is counted: photos, calls, probes
     each: int  # of these in each look
     fault: str = ""  # a variant of the feature's table
+    honest: str = ""  # a variant that the comparison was made with, too
     churn: float = CHURN
     load: Load | None = None
     probed: Probed | None = None
@@ -66,9 +67,10 @@ class Scenario:
 
     def draw(self, number: int) -> tuple[Plan, World]:
         """The canary of that number: its own offline comparison, and the world it meets."""
-        found = table(self.feature, self.fault) if self.fault else _usual(self.feature)
+        variant = self.fault or self.honest
+        found = table(self.feature, variant) if variant else _usual(self.feature)
         probes = self.probed.probes if self.probed else 0
-        plan = _plan(self.feature, self.churn, probes, self.copies, number)
+        plan = _plan(self.feature, self.honest, self.churn, probes, self.copies, number)
         world = World(
             self.feature,
             photos=self.photos,
@@ -91,11 +93,12 @@ def _usual(feature: str) -> Table:
 
 
 @cache  # many scenarios start from the same comparisons
-def _plan(feature: str, churn: float, probes: int, copies: int, number: int) -> Plan:
+def _plan(feature: str, honest: str, churn: float, probes: int, copies: int, number: int) -> Plan:
     rng = np.random.default_rng((SEED, number))
+    found = table(feature, honest) if honest else _usual(feature)
     return Plan(
         features=(feature,),
-        comparisons=(compared(feature, _usual(feature), rng, COMPARED, churn),),
+        comparisons=(compared(feature, found, rng, COMPARED, churn),),
         probes={feature: probes} if probes else {},
         repeats=copies,
     )
@@ -116,6 +119,14 @@ def _good() -> Iterator[Scenario]:
     )
     yield whole
     yield replace(whole, name="a retrained model that differs in 5 %", churn=CHURN, probed=_PROBED)
+    for feature in ("objects", "attributes"):
+        yield replace(
+            whole,
+            name=f"{feature} 1.1.0 after 1.0.0, as they differ",
+            feature=feature,
+            honest="older version",
+            probed=_PROBED,
+        )
 
 
 def _seen_by_agreement() -> Iterator[Scenario]:

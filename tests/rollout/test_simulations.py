@@ -50,25 +50,22 @@ def test_without_its_fault_the_same_canary_is_not_rolled_back(scenario):
     assert ends(scenario.without_fault(), CANARIES // 10)[Outcome.FAIL] <= FALSE_ALARMS
 
 
-def clips(**changes) -> Scenario:
-    """A good canary whose live photos come in tens that are alike."""
-    return replace(GOOD[1], load=None, probed=None, photos=100, copies=10, within=20, **changes)
+# A good canary whose live photos come in twenties that are alike.
+CLIPS = replace(GOOD[1], load=None, probed=None, photos=100, copies=20, within=20)
 
 
 def test_copies_of_one_photo_weigh_as_one_once_that_is_said():
-    assert ends(clips())[Outcome.FAIL] < FALSE_ALARMS
+    assert ends(CLIPS, CANARIES // 5)[Outcome.FAIL] < FALSE_ALARMS
 
 
-def test_copies_that_nobody_told_of_roll_good_canaries_back():
-    scenario = clips()
-
+def test_copies_that_nobody_told_of_cost_some_good_canaries_and_not_many():
     def unaware(number):
-        plan, world = scenario.draw(number)
+        plan, world = CLIPS.draw(number)
         return replace(plan, repeats=1.0), world
 
-    runs = rollouts(unaware, CANARIES // 10, SEED, scenario.within)
+    runs = rollouts(unaware, CANARIES // 5, SEED, CLIPS.within)
 
-    assert share(runs, Outcome.FAIL) > 10 * FALSE_ALARMS
+    assert FALSE_ALARMS < share(runs, Outcome.FAIL) < 5 * FALSE_ALARMS
 
 
 def test_a_load_that_shakes_both_tracks_rolls_no_canary_back():
