@@ -52,11 +52,9 @@ def _do(options: argparse.Namespace, place: Place) -> None:
             addons.install(place, _living(place), options.addon)
             print(f"{options.addon} is ready after {time.monotonic() - begun:.1f} s")
         case "image":
-            with alone("images"):
-                _image(options, place)
+            _image(options, place)
         case "images":
-            with alone("images"):
-                _loaded(chain(product.build(), product.build_tiny()), place)
+            _loaded(chain(product.build(), product.build_tiny()), place)
         case "package":
             _loaded(map(product.package, options.folders), place)
         case "gpu":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from local.cluster import names, oci, programs
+from local.cluster.alone import alone
 from local.cluster.needs import check_images
 from local.cluster.place import Living, Place
 
@@ -54,43 +55,15 @@ class Recipe:
 def build(name: str, recipe: Recipe) -> Path:
     """Builds an image and returns its archive; layers that did not change are not built again."""
     check_images()
-    file = _folder() / f"{name.replace('/', '_').replace(':', '_')}.tar"
-    number, packed = file.with_suffix(".built"), file.with_suffix(".packed")
-    words = [f"--build-arg={key}={value}" for key, value in recipe.arguments.items()]
-    if recipe.target:
-        words.append(f"--target={recipe.target}")
-    words.append(f"--iidfile={number}")
-    _bud(name, "--file", str(recipe.dockerfile), *words, *_trust(), str(recipe.context))
-    # Packing takes longer than building: what is packed already is not packed again.
-    if not (file.exists() and packed.exists() and packed.read_text() == number.read_text()):
-        packed.unlink(missing_ok=True)
-        file.unlink(missing_ok=True)
-        _buildah("push", "--quiet", name, f"oci-archive:{file}:{name}")
-        number.replace(packed)
-    return file
+    with alone("images"):
+        return _build(name, recipe)
 
 
 def build_base() -> None:
     """Makes Debian with Python, once; elsewhere the Dockerfiles stand on `python:3.11-slim`."""
     check_images()
-    known = _command("inspect", "--type", "image", BASE)
-    if subprocess.run(known, capture_output=True, check=False).returncode == 0:
-        return
-    print(f"building {BASE} ...", flush=True)
-    root, context = _folder() / "root", _folder() / "base"
-    for folder in (root, context):
-        shutil.rmtree(folder, ignore_errors=True)
-    context.mkdir(parents=True)
-    _run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _RELEASE, str(root))
-    for pattern in _STRIPPED:
-        for path in root.glob(pattern):
-            linked = path.is_symlink() or not path.is_dir()
-            path.unlink() if linked else shutil.rmtree(path)
-    _run("tar", "--create", f"--directory={root}", f"--file={context}/root.tar", ".")
-    (context / "Dockerfile").write_text(_BASE_FILE)
-    _bud(BASE, str(context))
-    for folder in (root, context):
-        shutil.rmtree(folder)
+    with alone("images"):
+        _build_base()
 
 
 def load(living: Living, file: Path) -> None:
@@ -116,6 +89,46 @@ def load_program(place: Place, living: Living, program: str, name: str) -> None:
     oci.archive(programs.path(program), name, file)
     load(living, file)
     file.unlink()
+
+
+def _build(name: str, recipe: Recipe) -> Path:
+    file = _folder() / f"{name.replace('/', '_').replace(':', '_')}.tar"
+    number, packed = file.with_suffix(".built"), file.with_suffix(".packed")
+    words = [f"--build-arg={key}={value}" for key, value in recipe.arguments.items()]
+    if recipe.target:
+        words.append(f"--target={recipe.target}")
+    words.append(f"--iidfile={number}")
+    _bud(name, "--file", str(recipe.dockerfile), *words, *_trust(), str(recipe.context))
+    # Packing takes longer than building: what is packed already is not packed again.
+    if not (file.exists() and packed.exists() and packed.read_text() == number.read_text()):
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        _buildah("push", "--quiet", name, f"oci-archive:{unfinished}:{name}")
+        packed.unlink(missing_ok=True)
+        unfinished.replace(file)  # whoever loads the one before goes on with it
+        number.replace(packed)
+    return file
+
+
+def _build_base() -> None:
+    known = _command("inspect", "--type", "image", BASE)
+    if subprocess.run(known, capture_output=True, check=False).returncode == 0:
+        return
+    print(f"building {BASE} ...", flush=True)
+    root, context = _folder() / "root", _folder() / "base"
+    for folder in (root, context):
+        shutil.rmtree(folder, ignore_errors=True)
+    context.mkdir(parents=True)
+    _run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _RELEASE, str(root))
+    for pattern in _STRIPPED:
+        for path in root.glob(pattern):
+            linked = path.is_symlink() or not path.is_dir()
+            path.unlink() if linked else shutil.rmtree(path)
+    _run("tar", "--create", f"--directory={root}", f"--file={context}/root.tar", ".")
+    (context / "Dockerfile").write_text(_BASE_FILE)
+    _bud(BASE, str(context))
+    for folder in (root, context):
+        shutil.rmtree(folder)
 
 
 def _bud(name: str, *words: str) -> None:

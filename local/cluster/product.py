@@ -8,6 +8,7 @@ from typing import Final
 
 from chassis.version import VERSION
 from local.cluster import images, oci
+from local.cluster.alone import alone
 from local.cluster.images import BASE, Recipe
 from local.cluster.programs import cache
 from local.sbom import bill
@@ -43,7 +44,8 @@ def build_tiny() -> Iterator[Path]:
 
     Besides, an image of each tiny package, to be mounted as a volume.
     """
-    subprocess.run((sys.executable, "-m", "tests.tiny", _TINY_PACKAGES), cwd=_ROOT, check=True)
+    with alone("images"):
+        subprocess.run((sys.executable, "-m", "tests.tiny", _TINY_PACKAGES), cwd=_ROOT, check=True)
     bare = f"{REGISTRY}/service:{TAG}"
     _built(f"service:{TAG}", Recipe(_DOCKERFILE, _ROOT, "service", {"BASE": BASE}))
     for target in SERVICES:
