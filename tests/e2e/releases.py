@@ -63,8 +63,9 @@ class Release:
         return self.cluster.helm(*words, "--namespace", self.namespace, fails=fails)
 
     def kubectl(self, *words: str, content: Json | None = None, fails: bool = False) -> str:
+        # First: after `--` words are the pod's.
         return self.cluster.kubectl(
-            *words, "--namespace", self.namespace, content=content, fails=fails
+            "--namespace", self.namespace, *words, content=content, fails=fails
         )
 
     def get(self, *words: str) -> Json:
