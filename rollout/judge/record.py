@@ -165,9 +165,9 @@ def _learn(plan: Plan, record: Record, seen: Observation) -> Record:
 
 
 def _edge(times: Times, calls: tuple[int, ...], quantile: float) -> float:
-    reached = 0
-    for edge, some in zip(times.edges, calls, strict=True):
+    reached, finite = 0, times.edges[:-1]
+    for edge, some in zip(finite, calls, strict=False):
         reached += some
         if reached >= quantile * sum(calls):
             return edge
-    return times.edges[-1]
+    return finite[-1]  # beyond it nothing is told apart

@@ -8,7 +8,7 @@ from enum import StrEnum
 from math import exp, log
 
 from rollout.judge.expected import is_label, unknown
-from rollout.judge.observation import Pairs
+from rollout.judge.observation import Count, Pairs
 from rollout.judge.plan import Plan, Watch
 from rollout.judge.record import NOTHING, Evidence, Record
 from rollout.judge.sequential import ShareTest, SignTest, TracksTest
@@ -138,7 +138,8 @@ def _missing(plan: Plan, record: Record, signals: tuple[Signal, ...]) -> Iterato
     waiting = {one.name for one in signals if one.outcome is Outcome.HOLD}
     for watch in plan.watches:
         if watch.name in waiting:
-            yield lacking(plan, watch, record.evidence.get(watch.name, NOTHING))
+            before = record.before.get(watch.name, Count())
+            yield lacking(plan, watch, record.evidence.get(watch.name, NOTHING), before)
 
 
 def _uncompared(plan: Plan, feature: str) -> Iterator[str]:

@@ -43,7 +43,7 @@ def counted(watch: Watch, had: Evidence, edge: float | None) -> str:
     return f"{what}: canary {_of(canary)} calls, stable {_of(stable)}"
 
 
-def lacking(plan: Plan, watch: Watch, had: Evidence) -> str:
+def lacking(plan: Plan, watch: Watch, had: Evidence, before: Count) -> str:
     """What the signal waits for."""
     trials = had.tracks.canary.trials
     match watch.test:
@@ -53,9 +53,10 @@ def lacking(plan: Plan, watch: Watch, had: Evidence) -> str:
         case ShareTest():
             enough = watch.test.enough(plan.needed(watch), plan.miss / 2)
             return f"{watch.name}: {trials} photos compared, at most {enough} needed"
-    if not trials or not had.tracks.stable.trials:
-        idle = "canary" if not trials else "stable track"
-        return f"{watch.name}: no calls of the {idle} counted yet"
+    if not trials:
+        return f"{watch.name}: no calls of the canary counted yet"
+    if not had.tracks.stable.trials and not before.trials:
+        return f"{watch.name}: no calls of the stable track counted yet"
     return f"{watch.name}: {trials} calls of the canary, at most {plan.calls} needed"
 
 

@@ -172,5 +172,7 @@ def test_with_all_calls_on_the_canary_it_is_held_against_the_stable_tracks_earli
 
 def test_a_record_survives_being_written_down():
     record = gather(PLAN, Record(), look())
+    endless = Observation(times={"objects": Times(EDGES, (0, 0, 9), (0, 0, 5000))})
+    record = gather(PLAN, record.next_step(PLAN), endless)
 
     assert Record.model_validate_json(record.model_dump_json()) == record
