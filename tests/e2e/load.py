@@ -118,7 +118,7 @@ async def run(options: argparse.Namespace) -> None:
             if number is None:
                 await asyncio.sleep(_TURN_SECONDS)
             else:
-                while sender.full():
+                while sender.full():  # noqa: ASYNC110 - a turn of the loop is soon enough
                     await asyncio.sleep(_TURN_SECONDS)
                 sender.send(number)
             if stopped.is_set():
