@@ -59,6 +59,13 @@ class Clear:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """Objects of the canary that Helm has lost sight of are taken away."""
+
+    why: str = "Helm was killed or failed in a rollback, and left the canary behind"
+
+
+@dataclass(frozen=True)
 class Enter:
     """The rollout comes to another state."""
 
@@ -92,4 +99,4 @@ class Stop:
     why: str
 
 
-Action: TypeAlias = Upgrade | Rollback | Scale | Weigh | Clear | Enter | Wait | Rest | Stop
+Action: TypeAlias = Upgrade | Rollback | Scale | Weigh | Clear | Sweep | Enter | Wait | Rest | Stop

@@ -4,7 +4,19 @@ It remembers nothing, so a rollout that was killed goes on from wherever it was 
 """
 
 from rollout import climb
-from rollout.actions import Action, Clear, Enter, Rest, Rollback, Stop, Upgrade, Values, Wait, Weigh
+from rollout.actions import (
+    Action,
+    Clear,
+    Enter,
+    Rest,
+    Rollback,
+    Stop,
+    Sweep,
+    Upgrade,
+    Values,
+    Wait,
+    Weigh,
+)
 from rollout.judge import Outcome
 from rollout.observed import Observed
 from rollout.state import Phase, State
@@ -130,6 +142,10 @@ def _aborting(state: State, seen: Observed) -> Action:
         return Wait(f"Helm's revision {seen.helm.number} is {seen.helm.status}")
     if seen.helm.status != "deployed" or seen.release.document.revision != state.document:
         return Rollback(state.before, "everything as before the canary")
+    # Helm removes what its newest record has and the new one has not. That of a rollback that did
+    # not come to its end has no canary, so that the next rollback leaves the canary where it is.
+    if any(model in seen.canary for model in state.canaries):
+        return Sweep()
     if seen.overlay_version:
         return Clear()
     return Enter(state.entering(Phase.ABORTED, state.reason))

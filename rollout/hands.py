@@ -4,10 +4,10 @@ from typing import Final, Protocol
 
 from gateway.release_document import OVERLAY_KEY, Overlay
 from rollout import values
-from rollout.actions import Action, Clear, Rollback, Scale, Upgrade, Values, Weigh
+from rollout.actions import Action, Clear, Rollback, Scale, Sweep, Upgrade, Values, Weigh
 from rollout.api import Api, Json
 from rollout.helm import Helm
-from rollout.names import Names
+from rollout.names import TRACK, Names
 from rollout.observed import Observed
 from rollout.records import Records
 from rollout.scale import scale
@@ -47,6 +47,8 @@ class HelmHands:
                 return scale(self._api, self._names, live, deployment, replicas)
             case Weigh():
                 self.weigh(action, state, seen)
+            case Sweep():
+                self._sweep(state)
             case Clear():
                 self._api.delete(f"{self._names.configmaps}/{self._names.overlay}")
         return True
@@ -72,6 +74,15 @@ class HelmHands:
             return
         metadata["resourceVersion"] = seen.overlay_version
         self._api.replace(f"{self._names.configmaps}/{self._names.overlay}", content)
+
+    def _sweep(self, state: State) -> None:
+        live = [self._names.object(one) for one in self._records.live().objects()]
+        for record in self._records.after(state.before):
+            for content in record.objects():
+                labels = content["metadata"].get("labels") or {}
+                path = self._names.object(content)
+                if labels.get(TRACK) == "canary" and path not in live:
+                    self._api.delete(path)
 
 
 def changed(config: Json, action: Upgrade, state: State) -> Json:

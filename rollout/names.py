@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from rollout.api import Api
+from rollout.api import Api, Json
 from rollout.records import NoRelease
 
 TRACK: Final = "trilens.dev/track"
@@ -69,6 +69,14 @@ class Names:
     def track(self, model: str, track: str) -> str:
         """The name of a track's Deployment."""
         return f"{self.full}-{model}" + ("-canary" if track == "canary" else "")
+
+    def object(self, content: Json) -> str:
+        """The path of an object as Helm rendered it."""
+        group = content["apiVersion"]
+        root = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        kind, name = content["kind"].lower(), content["metadata"]["name"]
+        plural = f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s"
+        return f"{root}/namespaces/{self.namespace}/{plural}/{name}"
 
     def model_at(self, target: str) -> str:
         """The model whose canary Service a target names, such as dns:///F-detector-canary:50051."""

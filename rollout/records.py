@@ -46,11 +46,14 @@ class Record:
 
     def object(self, kind: str, name: str) -> Json | None:
         """An object as Helm rendered it."""
-        for content in yaml.load_all(self.manifest, Loader=yaml.CSafeLoader):
-            if content and (content["kind"], content["metadata"]["name"]) == (kind, name):
-                found: Json = content
-                return found
+        for content in self.objects():
+            if (content["kind"], content["metadata"]["name"]) == (kind, name):
+                return content
         return None
+
+    def objects(self) -> Iterator[Json]:
+        """All objects, as Helm rendered them."""
+        return filter(None, yaml.load_all(self.manifest, Loader=yaml.CSafeLoader))
 
 
 class Records:
@@ -88,6 +91,12 @@ class Records:
                 f"Helm has no release {self._release} in namespace {self._api.namespace}"
             )
         return self.read(max(deployed))
+
+    def after(self, revision: int) -> Iterator[Record]:
+        """The revisions after that one, whatever became of them."""
+        for number, _ in sorted(self._known()):
+            if number > revision:
+                yield self.read(number)
 
     def before_canary(self, newest: int) -> int | None:
         """The newest good revision up to that one that had no canary."""

@@ -12,11 +12,6 @@ from rollout.names import Names
 from rollout.records import Record, Unusable
 
 _HELM: Final = "helm"
-_APIS: Final = {
-    "Deployment": "apps/v1",
-    "HorizontalPodAutoscaler": "autoscaling/v2",
-    "ScaledObject": "keda.sh/v1alpha1",
-}
 
 
 def scale(api: Api, names: Names, record: Record, deployment: str, replicas: int) -> bool:
@@ -49,8 +44,7 @@ def _apply(api: Api, names: Names, rendered: Json, spec: Json) -> bool:
             "meta.helm.sh/release-namespace": names.namespace,
         }
     )
-    kind, name = content["kind"], metadata["name"]
-    path = f"/apis/{_APIS[kind]}/namespaces/{names.namespace}/{kind.lower()}s/{name}"
+    path = names.object(content)
     live = api.get(path)
     if live and spec.items() <= live["spec"].items():
         return False

@@ -13,6 +13,7 @@ from rollout.actions import (
     Rollback,
     Scale,
     Stop,
+    Sweep,
     Upgrade,
     Values,
     Wait,
@@ -99,9 +100,13 @@ class PaperRelease:
             case Upgrade(values=values, weight=weight):
                 self._upgrade(values, weight)
             case Rollback(revision=revision):
+                # Helm compares with its newest record, whatever became of that.
+                known = self.number not in self.revisions or self.revisions[self.number][1]
+                kept = 0 if known else self.canary
                 self.number, self.status = self.number + 1, "deployed"
                 self.revisions[self.number] = self.revisions[revision]
                 self._make(revision)
+                self.canary = self.canary or kept
                 self.overlay = None
             case Scale(track="canary", replicas=replicas):
                 self.canary = replicas
@@ -110,6 +115,8 @@ class PaperRelease:
                 self.least_stable = min(self.least_stable, replicas)
             case Weigh(weight=weight, shadow=shadow):
                 self._lay(weight, shadow)
+            case Sweep():
+                self.canary = 0
             case Clear():
                 self.overlay = None
 

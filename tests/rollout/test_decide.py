@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.actions import Enter, Rest, Rollback, Scale, Stop, Upgrade, Values, Wait, Weigh
+from rollout.actions import Enter, Rest, Rollback, Scale, Stop, Sweep, Upgrade, Values, Wait, Weigh
 from rollout.decide import decide
 from rollout.state import Phase, read
 from tests.rollout.releases import BEFORE, FAILED, HELD, PaperRelease, begun, go
@@ -191,6 +191,22 @@ def test_killed_inside_helm_it_goes_back_and_tries_again():
             assert any(isinstance(one, Rollback) for one in decided)
             assert ended.phase is Phase.PROMOTED
             assert release.status == "deployed"
+
+
+def test_killed_inside_helms_rollback_an_abort_leaves_no_canary_behind():
+    release = PaperRelease(verdict=HELD)
+    state, _ = go(begun(), release)
+    state, decided = go(replace(state, ordered="anna"), release, 2)
+    assert isinstance(decided[-1], Weigh)
+    release.number += 1
+    release.revisions[release.number] = release.revisions[BEFORE]
+    release.status = "pending-rollback"
+
+    state, decided = go(state, release)
+
+    assert state.phase is Phase.ABORTED
+    assert Sweep() in decided
+    assert not release.look().canary
 
 
 def test_a_living_helm_is_waited_for():
