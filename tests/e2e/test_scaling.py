@@ -79,10 +79,12 @@ def scaled() -> Json:
     # 30 ms for two photos: a replica does 67 a second, of the 100 that come.
     slow = {
         "version": "2.0.0",
-        "settings": {"max_batch": 2},
+        "settings": {"max_batch": 2, "max_waiting": 64},
         "scaling": {"mode": "keda", "min": 1, "max": 3, "keda": keda},
     }
-    return merged(tiny("detector", replicas=1), {"models": {"detector": slow}})
+    # What is too much is refused at once: calls that wait until they are late only keep cores busy.
+    refusing = {"settings": {"max_waiting": 64}}
+    return merged(tiny("detector", replicas=1), {"gateway": refusing, "models": {"detector": slow}})
 
 
 @pytest.mark.own  # elsewhere KEDA may be missing
