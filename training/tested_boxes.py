@@ -49,10 +49,10 @@ def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # n
     Raises FileNotFoundError for a folder without photos or classes.txt, ValueError for one without
     boxes, or with one that cannot be read or has a label that classes.txt does not name.
     """
-    names = coco.labels(table)
     pictures = sorted(path for path in (table / "images").glob("*") if path.is_file())
     if not pictures:
         raise FileNotFoundError(f"{table / 'images'} holds no photo")
+    names = coco.labels(table)
     drawn = []
     for path in pictures:
         file = table / "labels" / f"{path.stem}.txt"

@@ -42,7 +42,7 @@ def test_a_manifest_of_each_task_is_read_and_written_alike(task: str) -> None:
     [
         ({"name": "Objects"}, "name: String should match pattern"),
         ({"version": "1.0"}, "version: String should match pattern"),
-        ({"runtime": "magic"}, "runtime: Input should be 'onnxruntime', 'tensorflow' or"),
+        ({"runtime": "magic"}, "runtime: Input should be 'onnxruntime', 'tensorflow',"),
         ({"batch_sizes": [2, 1]}, ": Value error, batch_sizes: must rise"),
         ({"batch_sizes": []}, "batch_sizes: Tuple should have at least 1 item"),
         ({"max_side": 8}, "max_side: Input should be greater than or equal to 16"),

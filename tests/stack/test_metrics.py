@@ -135,26 +135,33 @@ async def test_the_line_and_what_it_will_take_are_told_while_the_model_is_busy()
 class Slow(FakeModel):
     """Takes its time for every photo."""
 
+    seconds = 0.02
+
     def predict(self, batch: Sequence[Pixels]) -> tuple[Any, ...]:
         """As the class says."""
-        threading.Event().wait(0.05 * len(batch))
+        threading.Event().wait(self.seconds * len(batch))
         return super().predict(batch)
 
 
-async def test_the_backlog_is_about_what_a_photo_that_comes_now_waits() -> None:
-    async with server(model_app(Slow(), slots=1)) as (ports, channel):
+async def test_the_backlog_is_the_line_at_the_models_own_pace() -> None:
+    gate = threading.Event()
+    gate.set()
+    async with server(model_app(Slow(gate=gate), slots=1)) as (ports, channel):
+        began = time.monotonic()
         await asyncio.gather(*(detect(channel, 60) for _ in range(30)))  # its pace is known now
-        line = [asyncio.create_task(detect(channel, 60)) for _ in range(40)]
+        slowest = time.monotonic() - began  # no photo can have taken longer
+        gate.clear()
+        line = [asyncio.create_task(detect(channel, 60)) for _ in range(20)]
         async with asyncio.timeout(60):
             busy = await page(ports)
-            while busy.value("trilens_queue_depth", OBJECTS) < 20:
+            while busy.value("trilens_in_flight", OBJECTS) < 20:
                 busy = await page(ports)
-        told, began = busy.value("trilens_queue_backlog_seconds", OBJECTS), time.monotonic()
-        await detect(channel, 60)
-        waited = time.monotonic() - began
+        gate.set()
         await asyncio.gather(*line)
 
-    assert 0.5 * waited < told < 2 * waited
+    depth = busy.value("trilens_queue_depth", OBJECTS)
+    told = busy.value("trilens_queue_backlog_seconds", OBJECTS)
+    assert Slow.seconds * depth <= told <= slowest * depth
 
 
 async def test_the_gateway_counts_outcomes_by_feature_and_how_complete_answers_are() -> None:
