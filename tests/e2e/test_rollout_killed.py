@@ -127,7 +127,7 @@ def test_killed_inside_helm_a_rollout_goes_back_and_ends_in_promotion(
 
     assert killed.code != 0
     assert not armed.exists()
-    assert rollout.status()["helm"] == "pending-upgrade"
+    assert rollout.status()["helm"] == "pending-upgrade", killed
     assert rollout.run("resume").code == 0
     if moment == "install":
         assert rollout.weights() == {5.0}
