@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from bench.checks import checker
 from bench.limit import Limit, Shape, answers, limit
 from bench.load import Check, load
 from bench.photos import FREE_PHOTOS, ROOT, BenchPhoto, enlarged, photos_in
-from bench.report import Round, save, table
+from bench.report import Round, compared, in_best_shape, save, table
 from bench.servers import Servers, four_processes, one_process
 from chassis.settings import cores
 
@@ -49,10 +49,11 @@ def main() -> int:
         rounds: list[Round] = []
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-            rounds += bench.round("", photos, _CALLERS)
-            rounds += bench.round(", 12 MP photos", large, _CALLERS_LARGE)
-    print(table(rounds))
-    save(rounds, ROOT / "bench" / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}.json")
+            rounds += bench.round(number, "", photos, _CALLERS)
+            rounds += bench.round(number, ", 12 MP photos", large, _CALLERS_LARGE)
+    found = compared(in_best_shape(rounds))
+    print(table(found))
+    save(found, ROOT / "bench" / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}.json")
     print(f"\n{bench.answered} answers checked, {len(bench.wrong)} wrong")
     print(*bench.wrong[:5], sep="\n")
     return 1 if bench.wrong else 0
@@ -80,50 +81,43 @@ class Bench:
                     raise RuntimeError(f"wrong from the start: {seen.wrong[0]}")
 
     def round(
-        self, kind: str, photos: Sequence[BenchPhoto], callers: Sequence[int]
+        self, number: int, kind: str, photos: Sequence[BenchPhoto], callers: Sequence[int]
     ) -> Iterator[Round]:
-        """Measures the limit, then every scenario against it."""
-        best = self._best(kind, photos, self.limits)
-        yield best
-        yield replace(
-            self._best(f"{kind}, one photo at a time", photos, self.alone),
-            limit_rate=best.rate,
-            limit_cpu=best.cpu,
-        )
+        """Measures the limit in each of its shapes, then every scenario."""
+        mark = f"limit{kind}"
+        for one in self.limits:
+            yield self._limit(number, mark, mark, photos, one)
+        for one in self.alone:
+            yield self._limit(number, mark, f"{mark}, one photo at a time", photos, one)
         for count in callers:
             for name, servers in self.systems.items():
-                yield self._system(f"{name}{kind}, {count} callers", servers, photos, count, best)
+                scenario = f"{name}{kind}, {count} callers"
+                yield self._system(number, mark, scenario, servers, photos, count)
 
-    def _best(self, kind: str, photos: Sequence[BenchPhoto], limits: Sequence[Limit]) -> Round:
-        return max((self._limit(kind, photos, one) for one in limits), key=lambda one: one.rate)
-
-    def _limit(self, kind: str, photos: Sequence[BenchPhoto], one: Limit) -> Round:
+    def _limit(
+        self, number: int, mark: str, scenario: str, photos: Sequence[BenchPhoto], one: Limit
+    ) -> Round:
         images, took, cpu = one.run(photos, self.seconds)
-        return Round(
-            f"limit{kind}", str(one.shape), images, took, cpu, images / took, cpu / images, 0.0, 0.0
-        )
+        return Round(number, mark, scenario, str(one.shape), images, took, cpu)
 
     def _system(
-        self, name: str, servers: Servers, photos: Sequence[BenchPhoto], callers: int, best: Round
+        self,
+        number: int,
+        mark: str,
+        scenario: str,
+        servers: Servers,
+        photos: Sequence[BenchPhoto],
+        callers: int,
     ) -> Round:
         cpu = servers.cpu_seconds()
         seen = asyncio.run(load(servers.target, photos, callers, self.seconds, self.check))
         self.answered += seen.images
         self.wrong += seen.wrong
         if not seen.images:
-            raise RuntimeError(f"{name}: no answer: {seen.wrong[:1]}")
+            raise RuntimeError(f"{scenario}: no answer: {seen.wrong[:1]}")
         used = servers.cpu_seconds() - cpu
-        return Round(
-            name,
-            "",
-            seen.images,
-            seen.seconds,
-            used,
-            best.rate,
-            best.cpu,
-            seen.latency(0.5),
-            seen.latency(0.95),
-        )
+        p50, p95 = seen.latency(0.5), seen.latency(0.95)
+        return Round(number, mark, scenario, "", seen.images, seen.seconds, used, p50, p95)
 
 
 def _grid() -> tuple[Shape, ...]:

@@ -2,8 +2,8 @@
 
 import json
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 
@@ -11,15 +11,17 @@ from pathlib import Path
 class Round:
     """One measurement of one scenario."""
 
+    number: int  # of the round
+    limit: str  # the scenario that it is compared with
     scenario: str
     shape: str  # how the limit's workers used the cores
     images: int
     seconds: float
     cpu_seconds: float  # of the servers (or the limit's workers), not of the callers
-    limit_rate: float  # images per second of the best limit in the same round
-    limit_cpu: float  # its CPU seconds per image
-    p50: float  # seconds; 0 for the limit, which answers nobody
-    p95: float
+    p50: float = 0.0  # seconds; 0 for the limit, which answers nobody
+    p95: float = 0.0
+    limit_rate: float = 0.0  # images per second of the limit in the same round; 0: not known yet
+    limit_cpu: float = 0.0  # its CPU seconds per image
 
     @property
     def rate(self) -> float:
@@ -35,6 +37,36 @@ class Round:
     def ratio(self) -> float:
         """Share of the limit that was reached."""
         return self.rate / self.limit_rate
+
+
+def in_best_shape(rounds: Iterable[Round]) -> tuple[Round, ...]:
+    """Only the shape of each limit that answered most in the whole run, and all beside it.
+
+    The best of each round would be a higher mark than any way to use the cores can keep up: of
+    several figures that chance moves, the largest is one that it moved up.
+    """
+    found = tuple(rounds)
+    best: dict[str, str] = {}
+    for scenario in {one.scenario for one in found if one.shape}:
+        shapes: dict[str, float] = {}
+        for one in found:
+            if one.scenario == scenario:
+                shapes[one.shape] = shapes.get(one.shape, 0.0) + one.rate
+        best[scenario] = max(shapes, key=lambda shape: shapes[shape])
+    return tuple(one for one in found if not one.shape or one.shape == best[one.scenario])
+
+
+def compared(rounds: Sequence[Round]) -> tuple[Round, ...]:
+    """The same with what the limit reached in the same round."""
+    limits = {(one.number, one.scenario): one for one in rounds if one.scenario == one.limit}
+    return tuple(
+        replace(
+            one,
+            limit_rate=limits[one.number, one.limit].rate,
+            limit_cpu=limits[one.number, one.limit].cpu,
+        )
+        for one in rounds
+    )
 
 
 def table(rounds: Sequence[Round]) -> str:

@@ -34,6 +34,9 @@ class ModelSettings(Settings):
     """What an operator may change about a hosted model."""
 
     model: str = Field(description="The model package: a folder or a file:// URI.")
+    model_version: str | None = Field(
+        None, description="Version that the package must have, where a release names one."
+    )
     runtime: RuntimeName | None = Field(None, description="Runtime in place of the package's own.")
     threshold_files: Annotated[tuple[Path, ...], NoDecode, FROM_JSON] = Field(
         (), description="Threshold sets to serve beside the package's own: a JSON list of files."
@@ -181,6 +184,13 @@ class ModelHost(Generic[P]):
         if found is not self._task:
             raise InvalidPackage(
                 f"{package.path}: a {found} model, where this service hosts {self._task} models"
+            )
+        # A volume or an image may hold something else than its name says, and a canary that is its
+        # own stable version would be promoted.
+        wanted = self._settings.model_version
+        if wanted is not None and package.manifest.version != wanted:
+            raise InvalidPackage(
+                f"{package.path}: version {package.manifest.version}, where the release names {wanted}"
             )
         sets = self._chosen_sets(package.manifest)
         # One thread a batch, a batch a core: on CPUs that gives the most photos per second.

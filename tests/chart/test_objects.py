@@ -94,6 +94,8 @@ def test_a_canary_has_what_the_model_has_but_for_what_it_says_itself():
     assert stable["TRILENS_MAX_WAITING"] == ours["TRILENS_MAX_WAITING"] == "16"
     assert stable["TRILENS_MODEL"] == "/models/objects/1.1.0"
     assert ours["TRILENS_MODEL"] == "/models/objects/2.0.0"
+    versions = (stable["TRILENS_MODEL_VERSION"], ours["TRILENS_MODEL_VERSION"])
+    assert versions == ("1.1.0", "2.0.0")
     assert rendered.server("trilens-detector-canary")["image"] == "trilens/detector:new"
 
 

@@ -243,6 +243,17 @@ async def status(channel: grpc.aio.Channel, name: str) -> str:
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
 
+async def test_a_package_of_another_version_than_the_release_names_is_refused(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with hosting(folder, Loading(), model_version="9.9.9") as host:
+        assert not await host.start()
+
+    assert f"{folder}: version 1.0.0, where the release names 9.9.9" in caplog.text
+    async with hosting(folder, Loading(), model_version="1.0.0") as host:
+        assert await host.start()
+
+
 async def test_an_unforeseen_error_of_a_loader_is_logged_with_its_traceback(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
