@@ -27,7 +27,7 @@ export ORT_DISABLE_TELEMETRY := 1
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help run test unit test-training check format lint types contract breaking protos lock bench chart quickstart helms \
-	cluster cluster-down images e2e e2e-core parity evaluate clean train-attributes train-captions train-objects
+	cluster cluster-needs cluster-down images e2e e2e-core parity evaluate clean train-attributes train-captions train-objects
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ helms: $(DEV)
 
 cluster: $(DEV) $(DEVICES) ## start a real Kubernetes for tests; builds it once; needs root and Go 1.26
 	@.venv-dev/bin/python -m local.cluster up
+
+cluster-needs: $(DEV) $(DEVICES) ## say what this machine lacks for it, if anything
+	@.venv-dev/bin/python -m local.cluster needs
 
 cluster-down: $(DEV) $(DEVICES) ## end it, and leave nothing behind
 	@.venv-dev/bin/python -m local.cluster down

@@ -11,7 +11,7 @@ from pathlib import Path
 from local.cluster import addons, cluster, control, gpus, images, oci, product
 from local.cluster.alone import alone
 from local.cluster.build import build
-from local.cluster.needs import Unmet, check_machine
+from local.cluster.needs import Unmet, check_images, check_machine
 from local.cluster.place import Living, Place
 from local.cluster.programs import CORE, EXTRAS
 from services.packages import InvalidPackage
@@ -31,6 +31,10 @@ def main() -> int:
 def _do(options: argparse.Namespace, place: Place) -> None:
     begun = time.monotonic()
     match options.command:
+        case "needs":
+            check_machine()
+            check_images()
+            print("clusters can be started here, and images built")
         case "build":
             build(CORE + EXTRAS if options.all else CORE)
         case "up":
@@ -108,6 +112,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.cluster", description=__doc__)
     parser.add_argument("--name", default="trilens", help="one of several clusters")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("needs", help="say what this machine lacks")
     building = commands.add_parser("build", help="build the programs that are not built yet")
     building.add_argument("--all", action="store_true", help="kwok, metrics-server and KEDA, too")
     commands.add_parser("up", help="start the cluster and wait until it takes pods")

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from local.cluster import network
+
 _DAYS: Final = "30"
 _KEY: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
 
@@ -16,7 +18,9 @@ def make(folder: Path, addresses: Sequence[str]) -> None:
     # Everything that is part of the cluster may do everything in it.
     _sign(folder, "admin", "/O=system:masters/CN=admin")
     _sign(folder, "front-proxy", "/CN=front-proxy")
-    names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "*.keda.svc"]
+    names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+    # KEDA's two programs call each other by the full name, the API server by the short one.
+    names += [f"*.keda.svc.{network.DOMAIN}", "*.keda.svc"]
     alternatives = [f"DNS:{name}" for name in names] + [f"IP:{ip}" for ip in addresses]
     _sign(folder, "serving", "/CN=serving", f"subjectAltName={','.join(alternatives)}")
     curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")

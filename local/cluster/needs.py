@@ -67,6 +67,8 @@ def _problems() -> Iterator[str]:
         return
     if os.geteuid() != 0:
         yield "it needs root, for namespaces, mounts and cgroups: sudo make cluster"
+    elif unshare := shutil.which("unshare"):
+        yield from _locked_in(unshare)
     packages = _lacking(_PACKAGES)
     if packages:
         yield _install(packages)
@@ -74,6 +76,19 @@ def _problems() -> Iterator[str]:
         yield from _hidden(folder)
     if not Path("/sys/fs/cgroup").is_mount():
         yield "/sys/fs/cgroup is not mounted"
+
+
+def _locked_in(unshare: str) -> Iterator[str]:
+    """Why root may not make namespaces: that of most containers."""
+    mounting = ("mount", "-t", "tmpfs", "none", "/mnt")
+    tried = subprocess.run(
+        (unshare, "--mount", "--net", "--pid", "--fork", *mounting),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode != 0:
+        yield f"root may not make namespaces and mounts here: {tried.stderr.strip()}"
 
 
 def _hidden(folder: Path) -> Iterator[str]:
