@@ -49,7 +49,8 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
-@click.group(cls=_Commands)
+# Commands inherit it.
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--release", "-r", default="trilens", show_default=True, help="Helm's release.")
 @click.option("--namespace", "-n", help="Its namespace; the context's own if not given.")
 @click.option("--context", help="A context of the kubeconfig; the current one if not given.")
