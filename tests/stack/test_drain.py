@@ -173,6 +173,23 @@ async def test_a_load_that_never_ends_keeps_no_server_from_leaving(tmp_path: Pat
         assert await server.ended() == 0
 
 
+@pytest.mark.parametrize("ends", [True, False], ids=["told to end", "as by default"])
+async def test_a_server_with_nothing_to_serve_ends_where_its_end_is_shown(
+    ends: bool, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    settings = {"MODEL": nowhere, "EXIT_UNSTARTED": ends}
+    async with child(tmp_path, "-m", "services.detector", **settings) as server:
+        await server.says(f"{nowhere} does not become ready: {nowhere}/manifest.json: No such")
+        if ends:
+            assert await server.ended() == 1
+            assert "detector cannot start: it does not become ready" in server.log[-1]
+        else:
+            async with grpc.aio.insecure_channel(await server.address("health")) as probes:
+                assert await status(probes, "live") == SERVING
+                assert await status(probes, "ready") == NOT_SERVING
+
+
 @pytest.mark.parametrize("model", [WAITS, COMPUTES], ids=["waits", "computes"])
 async def test_a_model_call_that_never_returns_costs_the_grace_and_no_more(
     model: str, tmp_path: Path
