@@ -1,6 +1,6 @@
 """What each part of the recipe is worth: small networks, each made without one part.
 
-Small enough to be repeated, so the rows say in which direction a part works, not how far the whole
+And what more faces are worth: the same of fewer and of more. Small enough to be repeated, so the rows say in which direction a part works, not how far the whole
 recipe gets. Every run is kept; a stopped command goes on after the last one.
 """
 
@@ -21,7 +21,7 @@ from training.faces_recipe import Recipe
 from training.faces_targets import BELIEF, Lesson
 from training.faces_training import CHECKPOINT, train
 
-FACES: Final = 4000  # drawn from train for every run of a seed
+FACES: Final = 4000  # drawn from train for a run; all runs of a seed draw in the same order
 BASE: Final = Recipe(epochs=3, side=48, peak_rate=8e-4)
 _KEPT: Final = "found.json"
 
@@ -33,6 +33,7 @@ class Row:
     recipe: Recipe
     belief: float = BELIEF  # in the networks of the other half
     cleaned: bool = True
+    faces: int = FACES
 
 
 ROWS: Final[Mapping[str, Row]] = {
@@ -45,6 +46,10 @@ ROWS: Final[Mapping[str, Row]] = {
     "first blocks as in ImageNet": Row(replace(BASE, first_trained="block3_expand_conv")),
     "constant learning rate": Row(replace(BASE, decays=False)),
     "labels cleaned, not distilled": Row(BASE, belief=0.0),
+    "1,000 faces": Row(BASE, faces=1000),
+    "2,000 faces": Row(BASE, faces=2000),
+    "8,000 faces": Row(BASE, faces=8000),
+    "16,000 faces": Row(BASE, faces=16000),
 }
 
 
@@ -55,12 +60,12 @@ def ablate(
     kept = _path(work, seed)
     kept.parent.mkdir(parents=True, exist_ok=True)
     found: dict[str, Mapping[str, float]] = json.loads(kept.read_text()) if kept.exists() else {}
-    drawn = np.random.default_rng(seed).permutation(len(lesson.faces.names))[:FACES]
-    taught = lesson.faces.part(drawn)
+    order = np.random.default_rng(seed).permutation(len(lesson.faces.names))
     for name, row in ROWS.items():
         if name not in found:
+            drawn = order[: row.faces]
             targets = lesson.targets(row.belief, cleaned=row.cleaned)[drawn]
-            found[name] = _run(taught, targets, val, row.recipe, seed, work)
+            found[name] = _run(lesson.faces.part(drawn), targets, val, row.recipe, seed, work)
             kept.write_text(json.dumps(found, indent=1) + "\n")
         yield name, found[name]
 
