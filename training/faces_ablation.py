@@ -1,7 +1,8 @@
 """What each part of the recipe is worth: small networks, each made without one part.
 
-And what more faces are worth: the same of fewer and of more. Small enough to be repeated, so the rows say in which direction a part works, not how far the whole
-recipe gets. Every run is kept; a stopped command goes on after the last one.
+And what more faces are worth: the same of fewer and of more. Small enough to be repeated, so the
+rows say in which direction a part works, not how far the whole recipe gets. Every run is kept; a
+stopped command goes on after the last one.
 """
 
 import json
