@@ -250,11 +250,11 @@ def test_an_autoscaler_owns_its_number(mode: str):
     assert [spec[name] for name in names[mode]] == [2, 6]
 
 
-def test_keda_adds_up_what_each_pod_says_about_its_queue():
+def test_keda_adds_up_what_each_pod_says_about_its_line_and_its_work():
     rendered = render(of_model(scaling={"mode": "keda", "max": 6}))
 
-    (trigger,) = rendered.one("ScaledObject", "trilens-detector")["spec"]["triggers"]
-    assert trigger["metadata"] == {
+    line, work = rendered.one("ScaledObject", "trilens-detector")["spec"]["triggers"]
+    assert line["metadata"] == {
         "url": "http://trilens-detector.photos.svc.cluster.local:9090/metrics",
         "format": "prometheus",
         "valueLocation": "trilens_queue_backlog_seconds",
@@ -262,9 +262,22 @@ def test_keda_adds_up_what_each_pod_says_about_its_queue():
         "aggregationType": "sum",
         "targetValue": "0.5",
     }
+    in_flight = {"valueLocation": "trilens_in_flight", "targetValue": "4"}
+    assert work["metadata"] == {**line["metadata"], **in_flight}
     # KEDA looks the port up among those of the Service.
     ports = rendered.one("Service", "trilens-detector")["spec"]["ports"]
     assert 9090 in [port["port"] for port in ports]
+
+
+@pytest.mark.parametrize(
+    ("most", "said", "aim"), [(32, {}, "16"), (1, {}, "1"), (32, {"inFlight": 20}, "20")]
+)
+def test_half_a_batch_is_what_a_pod_should_be_at_work_on(most: int, said: dict[str, Any], aim: str):
+    scaling = {"mode": "keda", "max": 6, "keda": said}
+    rendered = render(of_model(settings={"max_batch": most}, scaling=scaling))
+
+    _, work = rendered.one("ScaledObject", "trilens-detector")["spec"]["triggers"]
+    assert work["metadata"]["targetValue"] == aim
 
 
 def test_from_zero_the_gateways_say_what_waits():

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.clusters import Cluster, Json, until
-from tests.e2e.loading import loading, rest
+from tests.e2e.loading import Calls, loading, rest
 from tests.e2e.product import product
 from tests.e2e.releases import Release, merged, strict_namespace
 from tests.e2e.values import tiny
@@ -16,6 +17,7 @@ NAMESPACE = "scaling"
 SETTLED_SECONDS = 15.0  # after a pod became ready
 MEASURED_SECONDS = 15.0
 LEAST_SHARE = 0.8
+HELD_SECONDS = 60.0  # thrice as long as fewer have to suffice before pods go
 
 Noting = Callable[..., None]
 
@@ -74,7 +76,7 @@ def scaled() -> Json:
     keda = {
         "queueSeconds": 0.2,
         "pollingInterval": 2,
-        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 5}},
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 20}},
     }
     # 30 ms for two photos: a replica does 67 a second, of the 100 that come.
     slow = {
@@ -88,7 +90,7 @@ def scaled() -> Json:
 
 
 @pytest.mark.own  # elsewhere KEDA may be missing
-def test_replicas_follow_the_queue_up_and_down(
+def test_replicas_follow_the_queue_up_stay_and_go_down(
     cluster: Cluster, release: Release, tmp_path: Path, note: Noting
 ):
     cluster.do("add", "keda")
@@ -98,13 +100,36 @@ def test_replicas_follow_the_queue_up_and_down(
         begun = time.monotonic()
         until(lambda: release.ready("detector") >= 2, seconds=180)
         up = time.monotonic() - begun
-        # With replicas enough nothing waits long any more, and every call is answered in full.
-        until(lambda: not load.so_far().since(time.time() - 10).partial, seconds=120)
+        until(lambda: not troubled(load.so_far().since(time.time() - 10)), seconds=120)
+        enough, settled = time.monotonic() - begun, time.time()
+        fewest = least_ready(release, HELD_SECONDS)
+        held = load.so_far().since(settled)
     ended = time.monotonic()
     until(lambda: len(release.pods("detector")) == 1, seconds=300)
 
     note(
         seconds_until_two_are_ready=round(up, 1),
+        seconds_until_all_are_answered=round(enough, 1),
+        fewest_while_the_load_stands=fewest,
+        refused_meanwhile=len(troubled(held)),
         seconds_until_one_is_left=round(time.monotonic() - ended, 1),
         **load.so_far().told(),
     )
+    # Those that are enough have no queue, and stay none the less.
+    assert fewest >= 2
+    assert troubled(held) == []
+
+
+def troubled(found: Calls) -> list[Mapping[str, Any]]:
+    """The calls that were not answered in full."""
+    return [*found.failed, *found.partial]
+
+
+def least_ready(release: Release, seconds: float) -> int:
+    """The fewest pods that were ready at a time, over a while."""
+    limit = time.monotonic() + seconds
+    fewest = release.ready("detector")
+    while time.monotonic() < limit:
+        rest(1.0)
+        fewest = min(fewest, release.ready("detector"))
+    return fewest

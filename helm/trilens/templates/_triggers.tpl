@@ -16,9 +16,9 @@
     target: {{ $keda.inFlight | default 4 | quote }}
 {{- else }}
 {{ include "trilens.podsTrigger" (dict "t" . "metric" "trilens_queue_backlog_seconds" "value" ($keda.queueSeconds | default 0.5)) }}
-{{- with $keda.inFlight }}
-{{ include "trilens.podsTrigger" (dict "t" $ "metric" "trilens_in_flight" "value" .) }}
-{{- end }}
+{{- /* The line alone is empty as soon as pods suffice: they would go, and it would fill again. */}}
+{{- $most := int (dig "max_batch" 8 .c.settings) }}
+{{ include "trilens.podsTrigger" (dict "t" . "metric" "trilens_in_flight" "value" ($keda.inFlight | default (max 1 (div $most 2)))) }}
 {{- end }}
 {{- end }}
 
