@@ -104,12 +104,19 @@ class Lanes:
         if before and before != self._shown:
             RELEASE_INFO.remove(*before)
 
+    def _chosen(self, call: Call) -> bool:
+        """Whether the caller named a lane, and may."""
+        return self._may_ask and call.asked_lane in (STABLE, CANARY)
+
     def _names_canary(self, call: Call, key: str) -> bool:
-        if self._may_ask and call.asked_lane in (STABLE, CANARY):
+        if self._chosen(call):
             return call.asked_lane == CANARY
         return share(key, self._release.versions) < self._release.weight
 
     def _stable_beside(self, track: CanaryTrack, call: Call) -> Lane:
+        # Testers and probes ask both lanes themselves; their photos are no sample of the callers'.
+        if self._chosen(call):
+            return self._stable
         # Photo by photo, and not as callers are chosen: those of one caller are much alike.
         copied = share(call.request_id, f"shadow {self._release.versions}") < self._release.shadow
         return replace(self._stable, shadow=track) if copied else self._stable

@@ -162,6 +162,16 @@ async def test_calls_on_the_canary_are_not_copied(tmp_path: Path) -> None:
     assert len(canary.seen) == CALLS
 
 
+async def test_calls_that_name_their_lane_are_not_copied(tmp_path: Path) -> None:
+    canary = FakeModel(version=CANARY_VERSION)
+    async with shadowed(tmp_path, canary) as gateway:
+        for _ in range(CALLS):
+            assert (await gateway.ask(lane="stable")).lane == "stable"
+        await gateway.ask(lane="canary")
+
+    assert len(canary.seen) == 1
+
+
 async def test_only_answers_by_the_models_own_choices_are_compared(tmp_path: Path) -> None:
     compared = Since(copies, "compared")
     canary = FakeModel(version=CANARY_VERSION)
