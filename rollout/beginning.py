@@ -5,12 +5,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import yaml
 
+from gateway.release_document import RELEASE_KEY, read_release
 from rollout.desk import Desk
 from rollout.jury import comparisons, probes_of
 from rollout.observed import Observed
@@ -45,15 +47,16 @@ def begin(desk: Desk, wish: Wish) -> State:
     seen = desk.quick_look()
     _check(seen, wish, desk)
     now = datetime.now(UTC)
+    before, document = _way_back(seen, desk)
     state = State(
         id=f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}",
         release=desk.place.release,
         canaries=dict(wish.canaries),
-        before=seen.helm.number if seen.helm else 0,
-        document=seen.release.document.revision,
+        before=before,
+        document=document,
         full={model: seen.stable[model].wanted for model in wish.canaries},
         started=now,
-        steps=wish.steps,
+        steps=going_on(wish.steps, seen.weight),
         shadow=wish.shadow,
         automatic=wish.automatic,
         judging=wish.judging,
@@ -61,7 +64,8 @@ def begin(desk: Desk, wish: Wish) -> State:
         values=wish.values,
     )
     names = ", ".join(f"{model} {version}" for model, version in sorted(wish.canaries.items()))
-    state = state.saying(f"{user()} starts {names}")
+    verb = f"takes over, from {seen.weight:g} %," if seen.release.canaries else "starts"
+    state = state.saying(f"{user()} {verb} {names}")
     desk.store.write(state)
     return state
 
@@ -93,6 +97,12 @@ def steps(text: str) -> tuple[int, ...]:
     return found
 
 
+def going_on(steps: tuple[int, ...], weight: float) -> tuple[int, ...]:
+    """The steps from a weight that stands already: nobody is moved back from the canary."""
+    first = ceil(weight)
+    return (first, *(one for one in steps if one > first)) if first else steps
+
+
 def compared(files: Iterable[Path]) -> tuple[Mapping[str, Any], ...]:
     """What `compare` wrote; raises NotPossible."""
     try:
@@ -119,8 +129,7 @@ def user() -> str:
 
 def _check(seen: Observed, wish: Wish, desk: Desk) -> None:
     if seen.release.canaries:
-        on = ", ".join(f"{model} {version}" for model, version in seen.release.canaries.items())
-        raise NotPossible(f"a canary is on already: {on}; `status` says how to go back")
+        _check_taking_over(seen, wish)
     if desk.records and (seen.helm is None or seen.helm.status != DEPLOYED):
         status = f"is {seen.helm.status}" if seen.helm else "is not there"
         raise NotPossible(f"Helm's newest revision {status}: `helm history` says more")
@@ -131,6 +140,31 @@ def _check(seen: Observed, wish: Wish, desk: Desk) -> None:
     if wish.automatic:
         _check_judging(wish.judging)
         _check_comparisons(seen, wish, desk)
+
+
+def _check_taking_over(seen: Observed, wish: Wish) -> None:
+    if seen.release.canaries != wish.canaries:
+        on = " ".join(f"{model}={version}" for model, version in seen.release.canaries.items())
+        raise NotPossible(
+            f"a canary is on already: `start {on}` takes it over, `status` says how to go back"
+        )
+    if wish.values:
+        raise NotPossible("the canary is on already, with values of its own: leave --values out")
+
+
+def _way_back(seen: Observed, desk: Desk) -> tuple[int, int]:
+    """Helm's revision before the canary, and what the release document calls it then."""
+    if desk.records is None or seen.helm is None:
+        return 0, seen.release.document.revision
+    if not seen.release.canaries:
+        return seen.helm.number, seen.release.document.revision
+    before = desk.records.before_canary(seen.helm.number)
+    if before is None:
+        raise NotPossible("Helm has no revision without this canary: an abort could not go back")
+    rendered = desk.records.read(before).object("ConfigMap", desk.names.document_name)
+    if rendered is None:
+        raise NotPossible(f"Helm's revision {before} has no release document")
+    return before, read_release(rendered["data"][RELEASE_KEY]).revision
 
 
 def _check_judging(judging: Judging) -> None:

@@ -42,9 +42,14 @@ class Names:
         return f"/api/v1/namespaces/{self.namespace}/configmaps"
 
     @property
+    def document_name(self) -> str:
+        """The name of the release document's ConfigMap."""
+        return f"{self.full}{_RELEASE}"
+
+    @property
     def document(self) -> str:
         """The path of the release document's ConfigMap."""
-        return f"{self.configmaps}/{self.full}{_RELEASE}"
+        return f"{self.configmaps}/{self.document_name}"
 
     @property
     def overlay(self) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout.beginning import NotPossible, canaries, compared, steps
+from rollout.beginning import NotPossible, canaries, compared, going_on, steps
 
 
 def test_canaries_come_from_the_command_and_from_a_values_file():
@@ -27,6 +27,20 @@ def test_steps_that_are_no_rising_percents_are_refused(text: str):
 
 def test_steps_may_be_any_rising_percents():
     assert steps("1,10,100") == (1, 10, 100)
+
+
+@pytest.mark.parametrize(
+    ("weight", "left"),
+    [
+        (0, (5, 25, 50, 100)),
+        (5, (5, 25, 50, 100)),
+        (10, (10, 25, 50, 100)),
+        (12.5, (13, 25, 50, 100)),
+        (100, (100,)),
+    ],
+)
+def test_from_a_weight_that_stands_steps_only_go_up(weight: float, left: tuple[int, ...]):
+    assert going_on((5, 25, 50, 100), weight) == left
 
 
 def test_a_file_that_is_no_comparison_is_refused(tmp_path: Path):
