@@ -95,10 +95,13 @@ rollout: .venv-rollout/made $(STUBS) ## roll out a canary on the cluster of the 
 	@.venv-rollout/bin/python -m rollout $(ARGS)
 
 e2e: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## run the tests that need a real cluster, and root and Go (TESTS=...)
-	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
+	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest -m 'not weights' $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
 
 e2e-core: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## those of them that every change has to pass: install, call, canary, rollback
 	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest -m core tests/e2e
+
+e2e-weights: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## roll out real weights: as good ones, and with swapped channels; some minutes
+	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest -m weights tests/e2e
 
 parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 7 GB (ARGS=...)
 	@nice .venv-training/bin/python -m training.parity $(ARGS)
@@ -114,7 +117,7 @@ train-attributes train-captions train-objects: train-%: $(TRAINING) $(STUBS)
 	@nice .venv-training/bin/python -m training.$* $(or $(STEP),train) $(ARGS)
 
 clean: ## remove whatever was made here: environments, stubs, build folders, caches
-	@rm -rf .venv .venv-dev .venv-protos .venv-training build client/trilens/v1 local/cluster/v1beta1/*_pb2* gateway/externalscaler/*_pb2*
+	@rm -rf .venv .venv-dev .venv-protos .venv-rollout .venv-training build client/trilens/v1 local/cluster/v1beta1/*_pb2* gateway/externalscaler/*_pb2*
 	@rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -42,8 +42,10 @@ class Sender:
             channel.unary_unary(_METHOD, response_deserializer=pb.AnalyzeImageResponse.FromString)
             for channel in channels
         ]
+        photos = _photos(options.photos)
         self._messages = [
-            _message(options.features, f"caller-{number}") for number in range(options.callers)
+            _message(options.features, f"caller-{number}", photos[number % len(photos)])
+            for number in range(options.callers)
         ]
         self._metadata = (("trilens-lane", options.lane),) if options.lane else None
         self._file = file
@@ -97,10 +99,17 @@ def _outcome(answer: pb.AnalyzeImageResponse) -> dict[str, Any]:
     return said | ({"partial": "; ".join(why)} if why else {})
 
 
-def _message(features: Sequence[str], affinity_key: str) -> bytes:
-    pixels = _RED * (_SIDE * _SIDE)
+def _photos(folder: Path | None) -> list[image_pb2.Image]:
+    if folder is None:
+        pixels = _RED * (_SIDE * _SIDE)
+        buffer = image_pb2.PixelBuffer(width=_SIDE, height=_SIDE, rgb=pixels)
+        return [image_pb2.Image(pixels=buffer)]
+    return [image_pb2.Image(content=file.read_bytes()) for file in sorted(folder.iterdir())]
+
+
+def _message(features: Sequence[str], affinity_key: str, photo: image_pb2.Image) -> bytes:
     request = pb.AnalyzeImageRequest(
-        image=image_pb2.Image(pixels=image_pb2.PixelBuffer(width=_SIDE, height=_SIDE, rgb=pixels)),
+        image=photo,
         features=[pb.FeatureRequest(feature=name) for name in features],
         affinity_key=affinity_key,
     )
@@ -165,6 +174,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--channels", type=int, default=4, help="each with connections of its own")
     parser.add_argument("--callers", type=int, default=500, help="different affinity keys")
+    parser.add_argument("--photos", type=Path, help="a folder, a photo for each caller in turn")
     parser.add_argument("--features", nargs="*", default=(), help="by default the deployment's")
     parser.add_argument("--lane", default="", help="asks for that lane")
     parser.add_argument("--retries", action="store_true", help="the published ones; else none")
