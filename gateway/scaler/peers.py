@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,16 +41,30 @@ class Peers:
     def __init__(self, name: Name) -> None:
         self._name = name
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._seen: dict[tuple[str, str, str], Seen] = {}
 
     async def seen(self, feature: str, track: str) -> Sequence[Seen]:
         """What each sees; of one that does not answer, what it saw last."""
         await self._look()
-        return await asyncio.gather(*(self._ask(one, feature, track) for one in self._channels))
+        request = pb.GetMetricsRequest(
+            scaledObjectRef={"scalerMetadata": {"feature": feature, "track": track}},
+            metricName=OWN,
+        )
+        # Begun here and now: while they last, somebody else who looks may forget a gateway.
+        asked = {
+            (address, feature, track): rpc.ExternalScalerStub(channel).GetMetrics(
+                request, timeout=_ASK_SECONDS
+            )
+            for address, channel in self._channels.items()
+        }
+        return await asyncio.gather(*(self._told(key, answer) for key, answer in asked.items()))
 
     async def close(self) -> None:
         """Ends the connections."""
-        await self._forget(list(self._channels))
+        self._forget(list(self._channels))
+        if self._leaving:
+            await asyncio.wait(self._leaving)
 
     async def _look(self) -> None:
         try:
@@ -58,27 +72,28 @@ class Peers:
         except OSError as error:
             logger.warning("the gateways stay as known: %s", error)
             return
-        await self._forget([one for one in self._channels if one not in addresses])
+        self._forget([one for one in self._channels if one not in addresses])
         for one in addresses - self._channels.keys():
             self._channels[one] = grpc.aio.insecure_channel(one)
 
-    async def _ask(self, address: str, feature: str, track: str) -> Seen:
-        key = address, feature, track
-        request = pb.GetMetricsRequest(
-            scaledObjectRef={"scalerMetadata": {"feature": feature, "track": track}},
-            metricName=OWN,
-        )
-        stub = rpc.ExternalScalerStub(self._channels[address])
+    async def _told(
+        self, key: tuple[str, str, str], asked: Awaitable[pb.GetMetricsResponse]
+    ) -> Seen:
         try:
-            answer = await stub.GetMetrics(request, timeout=_ASK_SECONDS)
+            answer = await asked
         except grpc.aio.AioRpcError as error:
             logger.warning("a gateway does not tell what it sees: %s", error.details())
             return self._seen.get(key, Seen(0.0, -math.inf))
         values = {one.metricName: one.metricValueFloat for one in answer.metricValues}
-        self._seen[key] = Seen(values[PHOTOS], time.monotonic() - values[IDLE_SECONDS])
-        return self._seen[key]
+        seen = Seen(values[PHOTOS], time.monotonic() - values[IDLE_SECONDS])
+        if key[0] in self._channels:
+            self._seen[key] = seen
+        return seen
 
-    async def _forget(self, addresses: Sequence[str]) -> None:
+    def _forget(self, addresses: Sequence[str]) -> None:
         self._seen = {key: seen for key, seen in self._seen.items() if key[0] not in addresses}
         for one in addresses:
-            await self._channels.pop(one).close()
+            # Not before those who ask it at this moment have heard: they would be cancelled.
+            leaving = asyncio.create_task(self._channels.pop(one).close(_ASK_SECONDS))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)

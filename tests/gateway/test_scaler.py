@@ -17,7 +17,7 @@ from tests.fates import ask
 from tests.harness import LOOPBACK, gateway_app, model_app, ready, server_settings
 from tests.names import Names, free_port
 
-A, B = "127.0.0.2", "127.0.0.3"
+A, B, C = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 GATEWAYS = "gateways.test"
 NOBODY = "dns:///detector.test:50051"
 PATIENCE_SECONDS = 30
@@ -185,6 +185,33 @@ async def test_any_gateway_answers_for_all_of_them(names: Names) -> None:
         assert await one.active()
         names.say(GATEWAYS, [A])
         assert not await one.active()
+
+
+async def test_gateways_that_leave_while_they_are_asked_cost_nobody_an_answer(
+    names: Names,
+) -> None:
+    port = free_port()
+    peers = {"health_port": port, "scaler_peers": f"dns:///{GATEWAYS}:{port}"}
+    names.say(GATEWAYS, [A, B, C])
+    async with AsyncExitStack() as stack:
+        one, *_ = [
+            await stack.enter_async_context(gateway(host=host, **peers)) for host in (A, B, C)
+        ]
+
+        async def asks() -> None:
+            for _ in range(20):
+                await one.active()
+
+        async def leave_and_come() -> None:
+            while True:
+                names.say(GATEWAYS, [A])
+                await asyncio.sleep(0.01)
+                names.say(GATEWAYS, [A, B, C])
+                await asyncio.sleep(0.01)
+
+        changing = asyncio.create_task(leave_and_come())
+        await asyncio.gather(*(asks() for _ in range(8)))
+        changing.cancel()
 
 
 def test_fields_have_the_numbers_of_kedas_own_protocol() -> None:
