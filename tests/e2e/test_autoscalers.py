@@ -1,0 +1,173 @@
+"""Who decides on replicas: from zero by the gateways, by CPU, and handed over while calls go on."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clusters import Cluster, Json, until
+from tests.e2e.loading import calls, loading, rest
+from tests.e2e.product import product
+from tests.e2e.releases import Release, merged, strict_namespace
+from tests.e2e.replicas import watched
+from tests.e2e.values import tiny
+
+pytestmark = pytest.mark.own  # elsewhere KEDA and metrics-server may be missing
+
+NAMESPACE = "autoscalers"
+# What is not needed goes soon: tests do not wait for five minutes.
+SOON = {"scaleDown": {"stabilizationWindowSeconds": 15}}
+
+Noting = Callable[..., None]
+
+
+@pytest.fixture
+def release(cluster: Cluster) -> Iterator[Release]:
+    product(cluster)
+    with strict_namespace(cluster, NAMESPACE):
+        yield Release(cluster, NAMESPACE)
+
+
+def from_zero() -> Json:
+    """A detector that is there when it is asked for, beside a classifier that always is."""
+    keda = {"trigger": "gateway", "pollingInterval": 2, "cooldownPeriod": 5}
+    scaling = {"mode": "keda", "min": 0, "max": 2, "keda": keda}
+    model = {"models": {"detector": {"scaling": scaling}}}
+    return merged(tiny("classifier", "detector", replicas=1), {"gateway": {"replicas": 2}}, model)
+
+
+def test_a_model_comes_from_zero_when_it_is_asked_for_and_goes_when_it_is_not(
+    cluster: Cluster, release: Release, tmp_path: Path, note: Noting
+):
+    cluster.do("add", "keda")
+    release.install(from_zero(), tmp_path)
+    # KEDA asks gateways that are not there yet, and then less and less often.
+    until(lambda: not release.pods("detector"), seconds=300)
+
+    with release.doors() as address:
+        (first,) = calls(cluster, address, tmp_path / "first", "--calls=1").lines
+        asked = time.monotonic()
+        until(lambda: release.ready("detector") == 1, seconds=120)
+        came = time.monotonic() - asked
+        until(lambda: not calls(cluster, address, tmp_path / "later", "--calls=1").partial)
+        answered = time.monotonic() - asked
+    until(lambda: not release.pods("detector"), seconds=240)
+
+    note(
+        meanwhile=first["partial"],
+        seconds_until_a_pod_is_ready=round(came, 1),
+        seconds_until_a_call_is_answered=round(answered, 1),
+        seconds_until_none_is_left=round(time.monotonic() - asked - answered, 1),
+    )
+    # Who asked first has no boxes, and everything else.
+    assert first["partial"].startswith("objects")
+    assert set(first["versions"]) == {"attributes"}
+
+
+def by_cpu() -> Json:
+    """Gateways that are busy with a third of the load that comes."""
+    gateway = {
+        "resources": {"requests": {"cpu": "150m"}},
+        "scaling": {"mode": "hpa", "min": 1, "max": 3, "hpa": {"cpu": 60, "behavior": SOON}},
+    }
+    return merged(tiny("detector"), {"gateway": gateway})
+
+
+def test_gateways_follow_their_cpu_and_an_upgrade_leaves_their_number(
+    cluster: Cluster, release: Release, tmp_path: Path, note: Noting
+):
+    cluster.do("add", "metrics-server")
+    release.install(by_cpu(), tmp_path)
+    until(lambda: utilization(release) is not None, seconds=120)
+    until(lambda: release.ready("gateway") == 1, seconds=120)
+    idle = utilization(release)
+
+    with release.doors() as address, loading(cluster, address, tmp_path / "calls") as load:
+        begun = time.monotonic()
+        until(lambda: release.ready("gateway") == 3, seconds=240)
+        up = time.monotonic() - begun
+        busy = utilization(release)
+        with watched(release, "gateway", tmp_path / "replicas") as replicas:
+            release.change("gateway.podAnnotations.upgrade=one", "deadlines.default=4")
+    ended = time.monotonic()
+    until(lambda: len(release.pods("gateway")) == 1, seconds=300)
+
+    note(
+        percent_of_cpu_idle=idle,
+        percent_of_cpu_under_load=busy,
+        seconds_until_three_are_ready=round(up, 1),
+        seconds_until_one_is_left=round(time.monotonic() - ended, 1),
+        fewest_ready_in_the_upgrade=min(replicas.ready),
+        **load.so_far().told(),
+    )
+    assert set(replicas.wanted) == {3}
+    assert min(replicas.ready) >= 3
+    assert [*load.so_far().failed, *load.so_far().partial] == []
+
+
+def utilization(release: Release) -> int | None:
+    """The gateways' CPU as the autoscaler sees it, in percent of what they request."""
+    status = release.get("hpa", release.gateway)["status"]
+    found = [one["resource"] for one in status.get("currentMetrics") or () if "resource" in one]
+    return int(found[0]["current"]["averageUtilization"]) if found else None
+
+
+def owned(mode: str, least: int) -> tuple[str, ...]:
+    """The settings that let an autoscaler own the detector's number."""
+    at = "models.detector.scaling"
+    return (f"{at}.mode={mode}", f"{at}.min={least}", f"{at}.max=5")
+
+
+def keep(release: Release, component: str) -> None:
+    """Says that the number of replicas is to stay, whoever lets go of it: as documented."""
+    name = f"{release.fullname}-{component}"
+    replicas = release.get("deployment", name)["spec"]["replicas"]
+    said = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas},
+    }
+    release.kubectl(
+        *("apply", "--server-side", "--force-conflicts"),
+        *("--field-manager=autoscaler", "--filename=-"),
+        content=said,
+    )
+
+
+@pytest.mark.parametrize("mode", ["hpa", "keda"])
+def test_replicas_are_handed_to_an_autoscaler_and_back_without_a_gap(
+    cluster: Cluster, release: Release, tmp_path: Path, note: Noting, mode: str
+):
+    for addon in ("metrics-server", "keda"):
+        cluster.do("add", addon)
+    release.install(merged(tiny("detector"), {"models": {"detector": {"replicas": 3}}}), tmp_path)
+
+    with (
+        release.doors() as address,
+        loading(cluster, address, tmp_path / "calls") as load,
+        watched(release, "detector", tmp_path / "replicas") as replicas,
+    ):
+        keep(release, "detector")
+        release.change(*owned(mode, 3))
+        # The autoscaler takes the number: it is at work.
+        release.change(*owned(mode, 4))
+        until(lambda: release.ready("detector") == 4, seconds=180)
+
+        release.helm("rollback", release.name, "1", "--force-conflicts", "--wait")
+        rest(10.0)
+        keep(release, "detector")
+        release.rollback(3)
+        until(lambda: release.ready("detector") == 4, seconds=180)
+        rest(10.0)
+
+    note(wanted=sequence(replicas.wanted), fewest=min(replicas.ready), **load.so_far().told())
+    assert sequence(replicas.wanted) == [3, 4, 3, 4]
+    assert min(replicas.ready) >= 3
+    assert [*load.so_far().failed, *load.so_far().partial] == []
+
+
+def sequence(numbers: list[int]) -> list[int]:
+    """Each number once as long as it stands."""
+    return [one for index, one in enumerate(numbers) if index == 0 or numbers[index - 1] != one]
