@@ -41,6 +41,8 @@ class Name:
             if error.errno in _NONE:
                 return frozenset()
             raise
+        except UnicodeError as error:
+            raise OSError(f"{self.host} cannot be the name of anything: {error}") from error
         # A replica of two families has an address of each: asked at one of them it is one replica.
         family = found[0][0]
         hosts = {str(one[4][0]) for one in found if one[0] == family}

@@ -1,9 +1,10 @@
 """Replica: one process of a service: its connection, its calls, the model it described."""
 
 import asyncio
-import contextlib
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import grpc
@@ -60,15 +61,15 @@ class Replica:
 
     async def ask(self, request: Any, call: Call) -> Answered:
         """Its answer; raises AioRpcError."""
-        self._begin()
+        if self._unheard_since is None:
+            self._unheard_since = time.monotonic()
         try:
-            answered = await self._connection.ask(request, call)
+            with self._asked():
+                answered = await self._connection.ask(request, call)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._unheard_since = None
             raise
-        finally:
-            self._end()
         self._unheard_since = None
         if self._model is None or self._model.ref.digest != answered.model.digest:
             self.learn()
@@ -76,7 +77,8 @@ class Replica:
 
     async def describe(self, metadata: Metadata, seconds: float) -> model_pb2.Model:
         """The model, asked anew; raises AioRpcError."""
-        model = await self._connection.model(metadata, min(seconds, _DESCRIBE_SECONDS))
+        with self._asked():
+            model = await self._connection.model(metadata, min(seconds, _DESCRIBE_SECONDS))
         self._told(model)
         return model
 
@@ -87,22 +89,23 @@ class Replica:
 
     async def close(self) -> None:
         """Ends the connection once its calls have ended; nothing may be asked any more."""
-        self._learning.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._learning
         await self._idle.wait()
+        # Not before: a call's answer may have begun it anew.
+        self._learning.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._learning
         await self._connection.close()
 
-    def _begin(self) -> None:
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
         self.in_flight += 1
         self._idle.clear()
-        if self._unheard_since is None:
-            self._unheard_since = time.monotonic()
-
-    def _end(self) -> None:
-        self.in_flight -= 1
-        if self.in_flight == 0:
-            self._idle.set()
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            if self.in_flight == 0:
+                self._idle.set()
 
     async def _learn(self) -> None:
         while True:

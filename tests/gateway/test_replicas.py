@@ -1,6 +1,7 @@
 """A service of several processes behind one name: real servers on addresses of the loopback."""
 
 import asyncio
+import gc
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,7 +23,7 @@ from tests.fakes import FakeModel, fake_package
 from tests.harness import a_call, model_app, server_settings
 from tests.names import Names, free_port
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import detector_pb2, detector_pb2_grpc, model_pb2
+from trilens.v1 import detector_pb2, detector_pb2_grpc, model_pb2, model_pb2_grpc
 
 NAME = "detector.test"
 A, B, C = "127.0.0.2", "127.0.0.3", "127.0.0.4"
@@ -58,6 +59,8 @@ class Pods:
         """Has that servicer answer there, which knows nothing of health."""
         server = grpc.aio.server()
         detector_pb2_grpc.add_DetectorServiceServicer_to_server(servicer, server)
+        if isinstance(servicer, model_pb2_grpc.ModelServiceServicer):
+            model_pb2_grpc.add_ModelServiceServicer_to_server(servicer, server)
         server.add_insecure_port(f"{address}:{self.port}")
         await server.start()
         self._stack.push_async_callback(server.stop, None)
@@ -158,6 +161,32 @@ class Refuses(detector_pb2_grpc.DetectorServiceServicer):
         self.asked += 1
         await context.abort(self._code, "leaving")
         raise AssertionError("unreachable")
+
+
+class Holds(detector_pb2_grpc.DetectorServiceServicer):
+    """Answers once the gate is open."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.gate = asyncio.Event()
+
+    async def DetectObjects(self, _: Any, __: Any) -> detector_pb2.DetectObjectsResponse:
+        self.asked += 1
+        await self.gate.wait()
+        return detector_pb2.DetectObjectsResponse()
+
+
+class SlowToTell(detector_pb2_grpc.DetectorServiceServicer, model_pb2_grpc.ModelServiceServicer):
+    """Takes that many seconds to describe its model."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.asked = 0
+
+    async def GetModel(self, _: Any, __: Any) -> model_pb2.GetModelResponse:
+        self.asked += 1
+        await asyncio.sleep(self.seconds)
+        return model_pb2.GetModelResponse(model=model_pb2.Model(summary="slow"))
 
 
 async def test_every_replica_behind_a_name_gets_its_share(pods: Pods) -> None:
@@ -261,6 +290,21 @@ async def test_the_last_replica_is_asked_while_it_is_ready_though_no_name_leads_
     assert end.status.message == "no service answers for objects"
 
 
+async def test_a_name_that_can_be_none_is_told_to_the_caller_at_once_and_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made = RemoteBackend("objects", DETECTION, "dns:///detector..svc:50051")
+    await made.start()
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        end = await ask(made, seconds=2 * PATIENCE_SECONDS)
+    await made.stop()
+
+    assert isinstance(end, Failure)
+    assert end.status.message == "no service answers for objects"
+    assert "detector..svc cannot be the name of anything" in caplog.text
+
+
 async def test_where_nobody_is_named_the_caller_is_told_at_once(pods: Pods) -> None:
     async with backend(pods) as service:
         end = await ask(service)
@@ -328,6 +372,44 @@ async def test_a_call_that_its_caller_gives_up_is_asked_of_nobody_else(pods: Pod
             gate.set()
 
     assert pods.seen().total() == 1
+
+
+async def test_a_replica_that_leaves_while_it_describes_its_model_finishes(pods: Pods) -> None:
+    slow = SlowToTell()
+    await pods.speak(A, slow)
+    pods.named(A)
+    async with backend(pods) as asked:
+        await until(lambda: asked.model() is not None)
+        before, slow.seconds = slow.asked, 0.5
+        describing = asyncio.create_task(asked.describe(a_call(PATIENCE_SECONDS)))
+        await until(lambda: slow.asked > before)
+
+        await pods.serve(B)
+        pods.named(B)
+
+        model = await describing
+    assert model is not None
+    assert model.summary == "slow"
+
+
+async def test_a_replica_that_leaves_undescribed_leaves_no_error_behind(
+    pods: Pods, caplog: pytest.LogCaptureFixture
+) -> None:
+    leaving = Holds()
+    await pods.speak(A, leaving)
+    pods.named(A)
+    async with backend(pods) as asked:
+        last = asyncio.create_task(ask(asked))
+        await until(lambda: leaving.asked > 0)
+        await pods.serve(B)
+        pods.named(B)
+        await until(lambda: asked.model() is not None)
+
+        leaving.gate.set()
+
+        assert isinstance(await last, Answered)
+    gc.collect()  # of tasks that ended in an error which nobody took
+    assert not [one for one in caplog.records if one.name == "asyncio"]
 
 
 async def test_a_replica_that_is_not_ready_is_not_asked(pods: Pods) -> None:
