@@ -48,13 +48,15 @@ def fetch(uri: str, digest: str, target: Path, most_bytes: int = MOST_BYTES) -> 
 
 def shown(uri: str) -> str:
     """The URI without what may be secret: passwords, and the signatures of signed URLs."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return "the package"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 @contextmanager
 def _opened(uri: str) -> Iterator[tarfile.TarFile]:
-    parts = urlsplit(uri)
     try:
         with _stream(uri) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
             yield archive
@@ -62,7 +64,12 @@ def _opened(uri: str) -> Iterator[tarfile.TarFile]:
         error.close()
         raise InvalidPackage(f"the server answers {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
-        raise InvalidPackage(f"{parts.hostname} cannot be reached: {error.reason}") from None
+        raise InvalidPackage(
+            f"{urlsplit(uri).hostname} cannot be reached: {error.reason}"
+        ) from None
+    except (http.client.InvalidURL, ValueError):
+        # What it says holds parts of the address, and with them what may be secret.
+        raise InvalidPackage("its address, or one it leads to, is malformed") from None
     except http.client.HTTPException as error:
         raise InvalidPackage(f"the download broke off: {error!r}") from None
     except (tarfile.TarError, EOFError) as error:
@@ -96,6 +103,8 @@ def _unpack(archive: tarfile.TarFile, folder: Path, most_bytes: int) -> None:
             continue
         if not member.isreg():
             raise InvalidPackage(f"{member.name!r} is neither a file nor a folder")
+        if not name.parts or "\0" in member.name:
+            raise InvalidPackage(f"{member.name!r} is no file's name")
         left -= member.size
         if left < 0:
             raise InvalidPackage(f"unpacked it is larger than {most_bytes} bytes")

@@ -82,7 +82,7 @@ def digest(folder: Path) -> str:
 
 def hostile(name: str, **fields: object) -> bytes:
     archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as files:
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as files:
         member = tarfile.TarInfo(name)
         member.size = 5
         for field, value in fields.items():
@@ -108,6 +108,18 @@ def test_an_archive_becomes_the_package_that_was_asked_for(
     assert (ended.exit_code, ended.output) == (0, f"objects 1.2.3 is in {target}\n")
     assert open_package(target).digest == digest(folder)
     assert [path.name for path in target.parent.iterdir()] == ["1.2.3"]
+
+
+def test_a_redirect_to_nowhere_keeps_what_may_be_secret(
+    tmp_path: Path, shelf: Shelf, server: str
+) -> None:
+    shelf.moved["/objects.tar"] = "http://me:secret@127.0.0.1/objects.tar"
+
+    ended = asked(f"{server}/objects.tar", "0" * 64, tmp_path / "got")
+
+    assert ended.output == (
+        f"Error: {server}/objects.tar: its address, or one it leads to, is malformed\n"
+    )
 
 
 def test_a_redirect_is_followed(tmp_path: Path, folder: Path, shelf: Shelf, server: str) -> None:
@@ -188,6 +200,8 @@ def test_a_download_that_breaks_off_leaves_nothing_behind(
         (hostile("link", type=tarfile.SYMTYPE, linkname="/etc"), "'link' is neither a file nor"),
         (hostile("link", type=tarfile.LNKTYPE, linkname="x"), "'link' is neither a file nor"),
         (hostile("null", type=tarfile.CHRTYPE), "'null' is neither a file nor a folder"),
+        (hostile("."), "'.' is no file's name"),
+        (hostile("x", pax_headers={"path": "a\0b"}), "'a\\x00b' is no file's name"),
         (hostile("readme.txt"), "it holds 0 files named manifest.json"),
         (b"<html>Not here.</html>", "no tar archive"),
         (b"", "no tar archive"),
@@ -227,6 +241,9 @@ def test_a_missing_file_is_told_as_the_server_tells_it(tmp_path: Path, server: s
     [
         ("http://127.0.0.1:1/x.tar", "127.0.0.1 cannot be reached: [Errno 111] Connection refused"),
         ("http://me:secret@127.0.0.1:1/x.tar", "http://127.0.0.1:1/x.tar: 127.0.0.1 cannot"),
+        ("http://me:secret@127.0.0.1/x.tar", "http://127.0.0.1/x.tar: its address, or one it"),
+        ("http://127.0.0.1/x y.tar?signature=secret", "http://127.0.0.1/x y.tar: its address"),
+        ("http://me:secret@[::1/x.tar", "the package: its address, or one it leads to, is"),
         ("http://nowhere.invalid/x.tar", "nowhere.invalid cannot be reached"),
         ("/nowhere/x.tar", "/nowhere/x.tar: cannot be read: No such file or directory"),
         ("s3://bucket/x.tar", "fetched from http(s) and file://, not s3://"),
