@@ -125,7 +125,8 @@ class Lanes:
         return bool(self._release.weight) and self._track is not None and not self._usable()
 
     def _usable(self) -> bool:
-        return self._track is not None and self._track.usable()
+        track = self._track  # read once: metrics are read on a thread of their own
+        return track is not None and track.usable()
 
     def _change_canary(self, canaries: Mapping[str, Canary]) -> None:
         if self._track is not None:

@@ -100,7 +100,9 @@ class Replicas:
 
         One whose connection is just renewed does, too: its callers must not change lanes meanwhile.
         """
-        return any(_serves(one, version) and not one.away for one in self._known.values())
+        # Of a copy: metrics are read on a thread of their own.
+        known = list(self._known.values())
+        return any(_serves(one, version) and not one.away for one in known)
 
     def model(self) -> model_pb2.Model | None:
         """The model that most of those that ask for work describe; while none does, the last."""

@@ -466,6 +466,29 @@ async def test_a_version_is_usable_once_a_ready_replica_describes_itself_so(pods
         await until(lambda: not service.usable("1.1.0"))
 
 
+async def test_metrics_may_ask_whether_a_version_is_usable_while_replicas_come_and_go(
+    pods: Pods, names: Names
+) -> None:
+    addresses = [f"127.0.1.{number}" for number in range(1, 30)]
+    stopping = threading.Event()
+
+    def ask_on_and_on() -> bool:
+        while not stopping.is_set():
+            service.usable("1.2.3")
+        return True
+
+    async with backend(pods) as service:
+        asking = asyncio.create_task(asyncio.to_thread(ask_on_and_on))
+        try:
+            for number in range(10):
+                before = names.asked
+                pods.named(*addresses[: 10 + number % 2 * 19])
+                await until(lambda before=before: names.asked > before + 1)
+        finally:
+            stopping.set()
+        assert await asking
+
+
 async def test_a_version_stays_usable_while_connections_are_renewed(pods: Pods) -> None:
     await pods.serve(A, of_version("1.1.0"), max_connection_age=0.1)
     pods.named(A)
