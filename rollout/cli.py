@@ -6,13 +6,13 @@ import click
 
 from gateway.release_document import MalformedDocument
 from rollout.api import NoCluster, Refused, Unreachable
-from rollout.beginning import NotPossible
 from rollout.course import Ending
 from rollout.desk import Place
 from rollout.helm import HelmFailed
 from rollout.lease import Locked, Lost
 from rollout.records import NoRelease, Unusable
 from rollout.showing import say
+from rollout.wish import NotPossible
 
 
 def main() -> int:

@@ -10,9 +10,8 @@ from typing import Any, Final
 import click
 from rich.live import Live
 
-from rollout import beginning, orders
+from rollout import beginning, orders, wish
 from rollout.actions import Wait
-from rollout.beginning import Wish
 from rollout.cli import cli
 from rollout.course import Ending, Scene
 from rollout.decide import decide
@@ -23,6 +22,7 @@ from rollout.lease import Locked
 from rollout.showing import console, follow, say
 from rollout.state import STEPS, Judging, State
 from rollout.table import as_json, plain, table
+from rollout.wish import Wish
 
 # A holder that was killed is not heard of for so long before its lock is free.
 _PATIENCE: Final = 25.0
@@ -56,9 +56,9 @@ def start(
 ) -> int:
     """Start a canary, and go through the steps."""
     desk = Desk(place)
-    wish = _wish(versions, steps, **options)
+    wanted = _wish(versions, steps, **options)
     with desk.lock() as lease:
-        state = beginning.begin(desk, wish)
+        state = beginning.begin(desk, wanted)
         return follow(desk, state, lease, patience)
 
 
@@ -146,16 +146,16 @@ def _wish(
     comparison: tuple[Path, ...],
     **options: Any,
 ) -> Wish:
-    own = beginning.read_values(values)
+    own = wish.read_values(values)
     return Wish(
-        canaries=beginning.canaries(versions, own),
+        canaries=wish.canaries(versions, own),
         values=own,
-        steps=beginning.steps(steps),
+        steps=wish.steps(steps),
         shadow=options["shadow"],
         automatic=not options["manual"],
         chart=options["chart"],
         judging=Judging(
-            comparisons=beginning.compared(comparison),
+            comparisons=wish.compared(comparison),
             probes=options["probes"],
             gateway=options["gateway"],
             prometheus=options["prometheus"],

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from rollout.actions import Weigh
 from rollout.api import Conflict
-from rollout.beginning import NotPossible, user
+from rollout.beginning import MIXED, user
 from rollout.desk import Desk
 from rollout.hands import HelmHands
 from rollout.state import Phase, State
+from rollout.wish import NotPossible
 
 _ALL = 100
 
@@ -42,6 +43,8 @@ def step(state: State, _: Desk) -> State:
 def promote(state: State, *, here: bool) -> State:
     """Lets all further steps pass."""
     _stepping(state)
+    if here and len(state.canaries) > 1 and state.target != _ALL:
+        raise NotPossible(MIXED)
     steps = state.steps[: state.step + 1]
     if not here and state.target != _ALL:
         steps = (*steps, _ALL)

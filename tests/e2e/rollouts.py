@@ -15,6 +15,7 @@ from tests.e2e.releases import Release
 
 # Long enough for a busy machine; a test that waits for so long has failed.
 SECONDS = 400.0
+_ASPECTS = {"objects": ("boxes", "score"), "attributes": ("faces", "score", "label:red")}
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Rollout:
     release: Release
     options: tuple[str, ...] = ()
     path: str = ""  # looked through for programs before all others
+    kubeconfig: str = ""  # another one than the cluster's own
 
     def run(self, *words: str) -> Told:
         done = subprocess.run(
@@ -84,24 +86,26 @@ class Rollout:
         return set(self.status()["gateways"].values())
 
     def _command(self, *words: str) -> tuple[str, ...]:
-        env = ("env", f"PATH={self.path}:/usr/bin:/bin") if self.path else ()
+        path = (f"PATH={self.path}:/usr/bin:/bin",) if self.path else ()
+        config = (f"KUBECONFIG={self.kubeconfig}",) if self.kubeconfig else ()
+        env = ("env", *path, *config) if path or config else ()
         where = ("--release", self.release.name, "--namespace", self.release.namespace)
         python = (sys.executable, "-u", "-m", "rollout")
         return self.release.cluster._within(*env, *python, *where, *self.options, *words)
 
 
-def comparison(folder: Path, stable: str, canary: str) -> str:
+def comparison(folder: Path, stable: str, canary: str, feature: str = "objects") -> str:
     """A file that says: of 500 photos the two packages answered none differently."""
-    aspects = bounded({"boxes": Count(500, 0), "score": Count(500, 0)})
+    aspects = bounded(dict.fromkeys(_ASPECTS[feature], Count(500, 0)))
     found = Comparison(
         schema=1,
-        feature="objects",
+        feature=feature,
         stable=stable,
         canary=canary,
         photos=500,
         doubt=DOUBT,
         aspects=aspects,
     )
-    file = folder / f"objects-{stable}-{canary}.json"
+    file = folder / f"{feature}-{stable}-{canary}.json"
     file.write_text(found.model_dump_json(by_alias=True))
     return str(file)

@@ -1,10 +1,13 @@
-"""What may be asked for at the beginning of a rollout."""
+"""What may be asked of a rollout."""
 
 from pathlib import Path
 
 import pytest
 
-from rollout.beginning import NotPossible, canaries, compared, going_on, steps
+from rollout.orders import promote
+from rollout.state import Phase
+from rollout.wish import NotPossible, canaries, compared, going_on, steps
+from tests.rollout.releases import begun
 
 
 def test_canaries_come_from_the_command_and_from_a_values_file():
@@ -49,3 +52,13 @@ def test_a_file_that_is_no_comparison_is_refused(tmp_path: Path):
 
     with pytest.raises(NotPossible, match="comparison"):
         compared([file])
+
+
+def test_a_bundle_is_promoted_from_the_weight_at_which_nobody_is_left_to_be_mixed():
+    bundle = begun(canaries={"captioner": "2.0.0", "detector": "1.1.0"}, phase=Phase.STEPPING)
+
+    with pytest.raises(NotPossible, match="100 %"):
+        promote(bundle, here=True)
+
+    assert promote(bundle, here=False).steps == (5, 100)
+    assert promote(begun(phase=Phase.STEPPING), here=True).steps == (5,)
