@@ -2,13 +2,18 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.clusters import Cluster
 from tests.e2e.outside import Outside
+from tests.e2e.product import product
+from tests.e2e.releases import PATIENCE, Release, strict_namespace
 from tests.e2e.report import Report
+from tests.e2e.rollouts import Rollout
+from tests.e2e.values import tiny
 
 collect_ignore_glob = [] if os.environ.get("TRILENS_E2E") else ["test_*.py"]
 
@@ -33,6 +38,32 @@ def cluster() -> Iterator[Cluster]:
     finally:
         if not KEPT:
             cluster.do("down")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For the files of one module's tests."""
+    return tmp_path_factory.mktemp("e2e")
+
+
+@pytest.fixture(scope="module")
+def release(request: pytest.FixtureRequest, cluster: Cluster, folder: Path) -> Iterator[Release]:
+    """Two gateways, two detectors of version 1.0.0, in the module's own namespace; revision 1."""
+    product(cluster)
+    with strict_namespace(cluster, request.module.NAMESPACE) as namespace:
+        release = Release(cluster, namespace)
+        release.install(tiny("detector", version="1.0.0"), folder)
+        yield release
+
+
+@pytest.fixture
+def rollout(release: Release) -> Iterator[Rollout]:
+    """The tool for that release; afterwards the release is what it was."""
+    before = release.revision()
+    rollout = Rollout(release)
+    yield rollout
+    rollout.run("abort")
+    release.helm("rollback", release.name, str(before), "--force-conflicts", "--wait", PATIENCE)
 
 
 @pytest.fixture

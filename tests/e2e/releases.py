@@ -59,6 +59,12 @@ class Release:
         history = json.loads(self.helm("history", self.name, "--max=1", "--output=json"))
         return int(history[-1]["revision"])
 
+    def document(self) -> Json:
+        """The release document that is live."""
+        found = self.get("configmap", f"{self.fullname}-release")["data"]["release.json"]
+        read: Json = json.loads(found)
+        return read
+
     def helm(self, *words: str, fails: bool = False) -> str:
         return self.cluster.helm(*words, "--namespace", self.namespace, fails=fails)
 

@@ -9,9 +9,7 @@ import pytest
 
 from tests.e2e.clusters import Cluster, until
 from tests.e2e.loading import Calls, calls, loading
-from tests.e2e.product import product
-from tests.e2e.releases import Release, strict_namespace
-from tests.e2e.values import tiny
+from tests.e2e.releases import Release
 
 pytestmark = pytest.mark.core
 
@@ -20,21 +18,6 @@ STABLE, CANARY = "1.0.0", "1.1.0"
 CALLERS = 2000
 # A fair share is further away than this once in 15,000 times.
 SIGMAS = 4.0
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("canary")
-
-
-@pytest.fixture(scope="module")
-def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
-    """Two gateways, two detectors of version 1.0.0; revision 1."""
-    product(cluster)
-    with strict_namespace(cluster, NAMESPACE):
-        release = Release(cluster, NAMESPACE)
-        release.install(tiny("detector", version=STABLE), folder)
-        yield release
 
 
 @pytest.fixture(scope="module")

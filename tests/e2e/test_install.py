@@ -22,11 +22,6 @@ COLLECTOR = f"{network.NODE}:4317"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("install")
-
-
-@pytest.fixture(scope="module")
 def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
     """The real models, with the chart's own replicas and policies."""
     product(cluster)

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.clusters import Cluster, until
+from tests.e2e.clusters import until
 from tests.e2e.loading import loading
-from tests.e2e.product import product
-from tests.e2e.releases import Release, strict_namespace
+from tests.e2e.releases import Release
 from tests.e2e.rollouts import Rollout, comparison
-from tests.e2e.values import tiny
 
 NAMESPACE = "rollouts"
 STABLE, SAME, OTHER = "1.0.0", "1.1.0", "1.2.0"
@@ -21,21 +19,6 @@ QUICK = ("--without", "accuracy", "--calls", "60", "--shadow", "50")
 # What two cores answer beside the cluster itself, the tool and the copies for the canary.
 RATE = "--rate=40"
 UNJUDGED = ("--without", "agreement", "--without", "accuracy")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("rollout")
-
-
-@pytest.fixture(scope="module")
-def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
-    """Two gateways, two detectors of version 1.0.0."""
-    product(cluster)
-    with strict_namespace(cluster, NAMESPACE):
-        release = Release(cluster, NAMESPACE)
-        release.install(tiny("detector", version=STABLE), folder)
-        yield release
 
 
 @pytest.fixture

@@ -1,18 +1,14 @@
 """Rollouts that are killed: wherever it happens, they go on, or everything is as before."""
 
-import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.clusters import Cluster, until
-from tests.e2e.product import product
-from tests.e2e.releases import Release, strict_namespace
+from tests.e2e.clusters import until
+from tests.e2e.releases import Release
 from tests.e2e.rollouts import Rollout
-from tests.e2e.values import tiny
 
 NAMESPACE = "killed"
 CANARY = "detector=1.1.0"
@@ -37,24 +33,6 @@ if mv {folder}/armed {folder}/fired 2>/dev/null; then
 fi
 exec {helm} "$@"
 """
-
-
-@pytest.fixture(scope="module")
-def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
-    product(cluster)
-    with strict_namespace(cluster, NAMESPACE):
-        release = Release(cluster, NAMESPACE)
-        release.install(tiny("detector", version="1.0.0"), tmp_path_factory.mktemp("killed"))
-        yield release
-
-
-@pytest.fixture
-def rollout(release: Release) -> Iterator[Rollout]:
-    rollout = Rollout(release)
-    before = release.revision()
-    yield rollout
-    rollout.run("abort")
-    release.helm("rollback", release.name, str(before), "--force-conflicts", "--wait")
 
 
 @pytest.fixture
@@ -89,12 +67,6 @@ def _new(text: str, met: list[str]) -> str:
     return next((one for one in lines if one.startswith(ACTIONS) and one not in met), "")
 
 
-def document(release: Release) -> dict[str, object]:
-    found = release.get("configmap", "trilens-release")["data"]["release.json"]
-    read: dict[str, object] = json.loads(found)
-    return read
-
-
 def test_killed_before_each_of_its_actions_a_rollout_still_ends_in_promotion(
     rollout: Rollout, release: Release, tmp_path: Path
 ):
@@ -105,8 +77,8 @@ def test_killed_before_each_of_its_actions_a_rollout_still_ends_in_promotion(
     # Install, 5 %, more pods, 100 %; promote, 0 %, remove, clear.
     assert len(met) >= 8, met
     assert rollout.status()["phase"] == "promoted"
-    assert document(release)["stable"] == {"objects": {"version": "1.1.0"}}
-    assert document(release)["canary"] == {}
+    assert release.document()["stable"] == {"objects": {"version": "1.1.0"}}
+    assert release.document()["canary"] == {}
     until(lambda: release.pods("detector", "canary") == [])
 
 
@@ -131,15 +103,15 @@ def test_killed_inside_helm_a_rollout_goes_back_and_ends_in_promotion(
     if moment == "install":
         assert rollout.weights() == {5.0}
         assert rollout.run("promote", "--here").code == 0
-    assert document(release)["stable"] == {"objects": {"version": "1.1.0"}}
-    assert document(release)["canary"] == {}
+    assert release.document()["stable"] == {"objects": {"version": "1.1.0"}}
+    assert release.document()["canary"] == {}
     assert rollout.status()["helm"] == "deployed"
 
 
 def test_killed_inside_helms_rollback_an_abort_still_restores_everything(
     rollout: Rollout, deadly: Rollout, release: Release, tmp_path: Path
 ):
-    before = document(release)
+    before = release.document()
     assert rollout.run("start", CANARY, "--manual").code == 0
     (tmp_path / "armed").touch()
 
@@ -148,6 +120,6 @@ def test_killed_inside_helms_rollback_an_abort_still_restores_everything(
     assert rollout.status()["helm"] == "pending-rollback"
     assert rollout.weights() == {0.0}
     assert rollout.run("abort").code == 0
-    assert document(release) == before
+    assert release.document() == before
     assert rollout.status()["helm"] == "deployed"
     until(lambda: release.pods("detector", "canary") == [])

@@ -34,11 +34,6 @@ QUICK = ("--shadow", "100", "--calls", "60", "--photos", "150", "--without", "la
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("weights")
-
-
-@pytest.fixture(scope="module")
 def packages(cluster: Cluster, folder: Path) -> Mapping[str, Package]:
     """The two canaries by version, as images on the node."""
     made = {TWIN: renamed(folder, TWIN), SWAPPED: swapped(folder, SWAPPED)}
@@ -55,15 +50,6 @@ def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
         release = Release(cluster, NAMESPACE)
         release.install(merged(REAL, {"models": others}), folder)
         yield release
-
-
-@pytest.fixture
-def rollout(release: Release) -> Iterator[Rollout]:
-    before = release.revision()
-    rollout = Rollout(release)
-    yield rollout
-    rollout.run("abort")
-    release.rollback(before)
 
 
 @pytest.fixture(scope="module")
