@@ -72,9 +72,13 @@ class ReleaseWatch:
         async with self._server.lines(self._all, self._query, _SILENCE_SECONDS) as events:
             # The watch has begun, and what happens from here on comes as an event: nothing falls
             # between it and this look.
-            self._tell(await self._server.get(self._one))
+            found = await self._server.get(self._one)
+            self._tell(found)
             async for event in events:
                 match event.get("type"):
+                    case "ADDED" if found and _uid(event.get("object")) == _uid(found):
+                        # How things were when the watch began: the look may have told of newer.
+                        pass
                     case "ADDED" | "MODIFIED":
                         self._tell(event.get("object"))
                     case "DELETED":
@@ -98,6 +102,11 @@ class ReleaseWatch:
         except (AttributeError, KeyError, TypeError) as error:
             raise ApiProblem("an object that is no ConfigMap") from error
         self._seen(stored)
+
+
+def _uid(found: Any) -> Any:
+    about = found.get("metadata") if isinstance(found, Mapping) else None
+    return about.get("uid") if isinstance(about, Mapping) else None
 
 
 def _message(status: Any) -> str:

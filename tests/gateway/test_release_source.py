@@ -266,6 +266,21 @@ async def test_a_watch_that_breaks_is_begun_again_and_misses_nothing(
         assert problem("release", "unreachable") == 0
 
 
+async def test_a_change_while_a_watch_begins_is_not_taken_back(server: FakeApiServer) -> None:
+    async with watching(server) as gateway:
+        server.delay = 0.5
+        begun = server.watches
+        server.expire()
+        # Both have begun with what there was; what there is is yet to be looked at.
+        await until(lambda: server.watches == begun + 2)
+        server.put(RELEASE, {"release.json": document(20, revision=2)})
+        await gateway.weight(20)
+        server.put(RELEASE, {"release.json": document(30, revision=3)})
+        await gateway.weight(30)
+
+    assert [one.weight for one in gateway.taken] == [10, 20, 30]
+
+
 async def test_bookmarks_and_fields_of_others_are_left_alone(server: FakeApiServer) -> None:
     async with watching(server) as gateway:
         before = server.watches
