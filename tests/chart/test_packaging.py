@@ -72,7 +72,8 @@ def test_notes_name_what_to_call_and_what_may_surprise():
                 "accelerator": {"kind": "whole"},
                 "disruptionBudget": {"enabled": True, "minAvailable": 1},
                 "canary": {"version": "2.0.0"},
-            }
+            },
+            "captioner": {"scaling": {"mode": "hpa", "max": 3}},
         },
         "canary": {"weight": 10},
     }
@@ -89,6 +90,8 @@ def test_notes_name_what_to_call_and_what_may_surprise():
         "which is an outage (update: surge, where an accelerator is spare): trilens-detector"
         in notes
     )
+    assert "a rollback to fixed ones needs --force-conflicts" in notes
+    assert "in docs/chart.md before it: trilens-captioner" in notes
 
 
 def _notes(values: Any) -> str:

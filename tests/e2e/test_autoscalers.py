@@ -19,6 +19,17 @@ NAMESPACE = "autoscalers"
 # What is not needed goes soon: tests do not wait for five minutes.
 SOON = {"scaleDown": {"stabilizationWindowSeconds": 15}}
 
+# In the documentation word for word.
+KEEP = """\
+kubectl -n {namespace} get deployment {name} -o go-template='{template}' \\
+  | kubectl -n {namespace} apply --server-side --field-manager=autoscaler -f -
+"""
+TEMPLATE = (
+    '{"apiVersion": "apps/v1", "kind": "Deployment",'
+    ' "metadata": {"name": "{{.metadata.name}}"}, "spec": {"replicas": {{.spec.replicas}}}}'
+)
+ADDONS = {"hpa": "metrics-server", "keda": "keda"}
+
 Noting = Callable[..., None]
 
 
@@ -113,35 +124,25 @@ def utilization(release: Release) -> int | None:
     return int(found[0]["current"]["averageUtilization"]) if found else None
 
 
-def owned(mode: str, least: int) -> tuple[str, ...]:
-    """The settings that let an autoscaler own the detector's number."""
-    at = "models.detector.scaling"
-    return (f"{at}.mode={mode}", f"{at}.min={least}", f"{at}.max=5")
-
-
 def keep(release: Release, component: str) -> None:
-    """Says that the number of replicas is to stay, whoever lets go of it: as documented."""
+    """Says that the number of replicas is to stay, whoever lets go of it."""
     name = f"{release.fullname}-{component}"
-    replicas = release.get("deployment", name)["spec"]["replicas"]
-    said = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {"replicas": replicas},
-    }
-    release.kubectl(
-        *("apply", "--server-side", "--force-conflicts"),
-        *("--field-manager=autoscaler", "--filename=-"),
-        content=said,
-    )
+    command = KEEP.format(namespace=release.namespace, name=name, template=TEMPLATE)
+    release.cluster.run("sh", "-c", command)
 
 
-@pytest.mark.parametrize("mode", ["hpa", "keda"])
+def owned(mode: str, least: int) -> tuple[str, ...]:
+    """The settings that let an autoscaler own the detector's number, and stay at its least."""
+    at = "models.detector.scaling"
+    settings = (f"{at}.mode={mode}", f"{at}.min={least}", f"{at}.max=5")
+    return (*settings, f"{at}.hpa.cpu=100000") if mode == "hpa" else settings
+
+
+@pytest.mark.parametrize("mode", ADDONS)
 def test_replicas_are_handed_to_an_autoscaler_and_back_without_a_gap(
     cluster: Cluster, release: Release, tmp_path: Path, note: Noting, mode: str
 ):
-    for addon in ("metrics-server", "keda"):
-        cluster.do("add", addon)
+    cluster.do("add", ADDONS[mode])
     release.install(merged(tiny("detector"), {"models": {"detector": {"replicas": 3}}}), tmp_path)
 
     with (

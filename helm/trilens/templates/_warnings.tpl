@@ -9,6 +9,7 @@
 {{- $stuck := list }}
 {{- $gap := list }}
 {{- $capped := list }}
+{{- $handed := list }}
 {{- $volumes := false }}
 {{- range $components }}
 {{- if and (le (int .minimum) 1) (ne .track "canary") }}
@@ -19,6 +20,9 @@
 {{- if eq (include "trilens.update" .) "replace" }}
 {{- $gap = append $gap .name }}
 {{- end }}
+{{- end }}
+{{- if ne .c.scaling.mode "fixed" }}
+{{- $handed = append $handed .name }}
 {{- end }}
 {{- if .capped }}
 {{- $capped = append $capped .name }}
@@ -36,6 +40,9 @@
 {{- end }}
 {{- with $capped }}
 - canary.maxExtra keeps fewer replicas than the weight asks for: {{ join ", " . }}
+{{- end }}
+{{- with $handed }}
+- an autoscaler owns their replicas: a rollback to fixed ones needs --force-conflicts, and a change from fixed ones the lines of "Handing replicas to an autoscaler" in docs/chart.md before it: {{ join ", " . }}
 {{- end }}
 {{- if and $volumes (semverCompare "<1.35.0-0" .Capabilities.KubeVersion.Version) }}
 - image volumes need the feature gate ImageVolume before Kubernetes 1.35
