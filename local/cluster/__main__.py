@@ -52,6 +52,8 @@ def _do(options: argparse.Namespace, place: Place) -> None:
             cluster.run(place, options.words)
         case "load":
             images.load(_living(place), options.file)
+        case "tag":
+            images.tag(_living(place), options.image, options.other)
         case "add":
             addons.install(place, _living(place), options.addon)
             print(f"{options.addon} is ready after {time.monotonic() - begun:.1f} s")
@@ -122,6 +124,9 @@ def _options() -> argparse.Namespace:
     running.add_argument("words", nargs=argparse.REMAINDER)
     loading = commands.add_parser("load", help="load the images of an OCI archive")
     loading.add_argument("file", type=Path)
+    tagging = commands.add_parser("tag", help="give an image that it has a second name")
+    tagging.add_argument("image")
+    tagging.add_argument("other")
     image = commands.add_parser("image", help="build an image, and load it if the cluster runs")
     image.add_argument("image", help="its name, such as localhost/gateway:1")
     image.add_argument("--dockerfile", type=Path, default=Path("Dockerfile"))

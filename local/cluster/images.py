@@ -68,12 +68,14 @@ def build_base() -> None:
 
 def load(living: Living, file: Path) -> None:
     """Loads the images of an OCI archive, to be had by their tags and by their digests."""
-    # --local: this side unpacks, so it has to see the cluster's mounts.
-    ctr = (str(programs.path("ctr")), "--namespace=k8s.io")
     for name in oci.names(file):
         base = f"--base-name={name[: name.rindex(':')]}"
-        importing = (*ctr, "images", "import", "--local", "--digests", base, str(file))
-        _run(*living.within(*importing, mounts=True))
+        _run(*_ctr(living, "import", "--local", "--digests", base, str(file)))
+
+
+def tag(living: Living, name: str, other: str) -> None:
+    """Gives an image that was loaded a second name."""
+    _run(*_ctr(living, "tag", "--force", name, other))
 
 
 def load_own(place: Place, living: Living) -> None:
@@ -89,6 +91,12 @@ def load_program(place: Place, living: Living, program: str, name: str) -> None:
     oci.archive(programs.path(program), name, file)
     load(living, file)
     file.unlink()
+
+
+def _ctr(living: Living, *words: str) -> tuple[str, ...]:
+    # With the cluster's mounts: its socket is there, and `import --local` unpacks on this side.
+    ctr = (str(programs.path("ctr")), "--namespace=k8s.io", "images", *words)
+    return living.within(*ctr, mounts=True)
 
 
 def _build(name: str, recipe: Recipe) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from local.cluster.product import REGISTRY, TAG, TINY
 from tests.e2e.clusters import Cluster, until
 from tests.e2e.loading import Calls, Load, loading, rest
 from tests.e2e.product import product
@@ -26,6 +27,7 @@ LEAST_RATE = 95
 COMPONENTS = ("gateway", "detector")
 UPGRADES = 3
 AWAY_SECONDS = 60.0
+OTHER = "-other"  # ends the tags of another version's images
 # Longer than an idle connection lives, so that calls meet what comes after, too.
 AFTERWARDS_SECONDS = 10.0
 
@@ -122,6 +124,33 @@ def test_another_version_of_a_model_comes_without_a_lost_call(release: Release, 
     assert found.versions("objects") == {"1.0.0", "1.1.0"}
 
 
+@pytest.mark.own  # names images anew
+def test_gateways_and_services_of_different_images_lose_no_call(release: Release, under_load: Load):
+    """Gateways first, then services, as an upgrade may happen to do it; then all of it back."""
+    for target, tag in (("gateway", TAG), ("detector", TINY)):
+        image = f"{REGISTRY}/{target}"
+        release.cluster.do("tag", f"{image}:{tag}", f"{image}:{tag}{OTHER}")
+    before = release.revision()
+
+    release.change(f"gateway.image.tag={TAG}{OTHER}")
+    assert (tags(release, "gateway"), tags(release, "detector")) == ({TAG + OTHER}, {TINY})
+    rest(AFTERWARDS_SECONDS)
+    release.change(f"modelDefaults.image.tag={TINY}{OTHER}")
+    assert tags(release, "detector") == {TINY + OTHER}
+    rest(AFTERWARDS_SECONDS)
+    release.rollback(before)
+    assert (tags(release, "gateway"), tags(release, "detector")) == ({TAG}, {TINY})
+    rest(AFTERWARDS_SECONDS)
+
+    assert all_answered(under_load.so_far())
+
+
+def tags(release: Release, component: str) -> set[str]:
+    """Of the images that its pods run."""
+    images = [pod["spec"]["containers"][0]["image"] for pod in release.pods(component)]
+    return {image.rpartition(":")[2] for image in images}
+
+
 def test_evicting_every_pod_in_turn_loses_no_call(release: Release, under_load: Load):
     for component in COMPONENTS:
         for pod in release.pods(component):
@@ -132,11 +161,20 @@ def test_evicting_every_pod_in_turn_loses_no_call(release: Release, under_load: 
     assert all_answered(under_load.so_far())
 
 
-def test_a_budget_keeps_the_last_pod_from_being_evicted(release: Release):
+@pytest.mark.own  # nothing is scheduled meanwhile
+def test_a_budget_keeps_the_last_pod_from_being_evicted(release: Release, note: Noting):
     first, second = (pod["metadata"]["name"] for pod in release.pods("gateway"))
-    eviction(release, first)
+    nodes = [node["metadata"]["name"] for node in release.cluster.get("nodes")["items"]]
 
-    assert "disruption budget" in eviction(release, second)
+    release.cluster.kubectl("cordon", *nodes)  # as a drain does; so no other pod takes its place
+    try:
+        evict(release, first)
+        refusal = eviction(release, second)
+    finally:
+        release.cluster.kubectl("uncordon", *nodes)
+
+    note(refusal=refusal.strip())
+    assert "disruption budget" in refusal
     until(lambda: release.ready("gateway") == 2, seconds=180)
 
 
