@@ -80,6 +80,11 @@ def unusable(image: pb.Image) -> Iterator[Violation]:
             yield Violation("image", "no photo: set content")
 
 
+def size(image: pb.Image) -> int:
+    """Bytes of a photo as it came."""
+    return len(image.pixels.rgb if image.WhichOneof("source") == "pixels" else image.content)
+
+
 def decoder(pool: ComputePool, limits: ImageLimits | None = None) -> Decoder:
     """A decoder that works on the pool."""
     return Decoder(Errands(pool, "decode", _MAX_WAITING), limits or ImageLimits())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chassis.admission import Admission
 from chassis.call import Call
-from chassis.decoder import Decoder, Views
+from chassis.decoder import Decoder, Views, size
 from chassis.metrics import ANSWERS
 from chassis.options import Options
 from chassis.telemetry import COMPLETENESS, LANE, MERGE, mark, span
@@ -57,7 +57,7 @@ class Analyzer:
         self, lane: Lane, request: pb.AnalyzeImageRequest, call: Call
     ) -> pb.AnalyzeImageResponse:
         asked = self._asked(request, lane)
-        async with self._admission.place(call, len(request.image.content)) as admitted:
+        async with self._admission.place(call, size(request.image)) as admitted:
             copied = self._shadows.plan(lane, asked)
             sides = {feature.name: max_side(feature.backend) for feature, _ in asked}
             wanted = frozenset(sides.values()).union(copied.sides.values())

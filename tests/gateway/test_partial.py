@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
@@ -14,10 +15,12 @@ from chassis.server import serving
 from services.detector.__main__ import detector
 from services.hosting import ModelSettings
 from tests.children import Child, child
+from tests.fakes import FakeModel
 from tests.fates import FAILED, OK, SHED, TIMED_OUT, Fates, ask, gateway, named, services
-from tests.harness import LOOPBACK, running, server_settings
+from tests.harness import LOOPBACK, gateway_app, running, server_settings
 from tests.statuses import reason
 from trilens.v1 import analysis_pb2 as pb
+from trilens.v1 import analysis_pb2_grpc as rpc
 
 GOOD = [named("attributes", OK), named("captions", OK)]
 OTHER = named("objects", OK)
@@ -179,6 +182,36 @@ async def test_the_photo_of_a_caller_who_left_the_queue_is_never_predicted(place
             assert len(fates.models[name].seen) == 2
     finally:
         fates.release()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"content": bytes(300_000)},
+        {"pixels": {"width": 1000, "height": 100, "rgb": bytes(300_000)}},
+    ],
+    ids=["encoded", "pixels"],
+)
+async def test_photos_that_calls_hold_are_bounded_whatever_they_come_as(
+    image: dict[str, Any],
+) -> None:
+    gate = threading.Event()
+    model = FakeModel(gate=gate)
+    app = gateway_app({"detection": model}, max_held_bytes=400_000)
+    async with running(app) as channel:
+        front = rpc.ImageAnalysisServiceStub(channel)
+        holds = pb.AnalyzeImageRequest(
+            image={"pixels": {"width": 1000, "height": 100, "rgb": bytes(300_000)}}
+        )
+        held = asyncio.ensure_future(front.AnalyzeImage(holds, timeout=30))
+        while not model.seen:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await front.AnalyzeImage(pb.AnalyzeImageRequest(image=image), timeout=2)
+        gate.set()
+        await held
+
+    assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 async def test_a_broken_model_is_told_of_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
