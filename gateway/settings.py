@@ -74,7 +74,7 @@ class GatewaySettings(Settings):
     )
     max_waiting: int = Field(128, ge=0, description="Calls that may wait for a place; more: shed.")
     max_held_bytes: int = Field(
-        512 << 20, ge=1, description="Bytes of the photos of all calls under way, as they came; more: shed."
+        512 << 20, ge=1, description="Bytes of the photos of all calls under way; more: shed."
     )
     max_queue: int = Field(64, ge=1, description="Photos that may wait for a hosted model.")
     max_batch: int = Field(8, ge=1, description="Most photos in a hosted model's batch.")
