@@ -158,14 +158,15 @@ def test_replicas_are_handed_to_an_autoscaler_and_back_without_a_gap(
 
         release.helm("rollback", release.name, "1", "--force-conflicts", "--wait")
         rest(10.0)
+        assert replicas.wanted[-1] == 3
         keep(release, "detector")
         release.rollback(3)
         until(lambda: release.ready("detector") == 4, seconds=180)
         rest(10.0)
 
     note(wanted=sequence(replicas.wanted), fewest=min(replicas.ready), **load.so_far().told())
-    assert sequence(replicas.wanted) == [3, 4, 3, 4]
-    assert min(replicas.ready) >= 3
+    # KEDA and its HPA may hear of a new least number one after the other, and differ for a moment.
+    assert min(*replicas.wanted, *replicas.ready) >= 3
     assert [*load.so_far().failed, *load.so_far().partial] == []
 
 
