@@ -96,7 +96,7 @@ def card(manifest: Manifest, measured: Measured, before: Mapping[str, Quality], 
     return TEMPLATE.read_text().format(
         version=manifest.version,
         side=manifest.preprocessing.width,
-        sides=", ".join(str(DEFAULT.side_in(epoch)) for epoch in range(DEFAULT.epochs)),
+        sides=", ".join(str(DEFAULT.side_in(epoch)) for epoch in range(DEFAULT.all_epochs)),
         batch=DEFAULT.batch,
         rate=DEFAULT.peak_rate,
         fold_side=FOLDS[0].side,

@@ -8,7 +8,8 @@ from typing import Final
 class Recipe:
     """All that a seed and the faces do not say."""
 
-    epochs: int = 8
+    epochs: int = 8  # of the rate's first cycle
+    again: int = 0  # epochs of a second one, of half the rate (Loshchilov and Hutter, 2017)
     batch: int = 64
     peak_rate: float = 5e-4
     decays: bool = True  # the rate: up over half an epoch, down to nothing by a cosine
@@ -25,12 +26,17 @@ class Recipe:
     varied: bool = True  # whether faces are augmented
     first_trained: str | None = None  # layer from which on filters are trained; None: all
 
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of both cycles."""
+        return self.epochs + self.again
+
     def side_in(self, epoch: int) -> int:
         """Pixels of the faces in an epoch, counted from 0."""
         return self.small[epoch] if epoch < len(self.small) else self.side
 
 
-DEFAULT: Final = Recipe(small=(64, 64, 64, 96, 96, 96))
+DEFAULT: Final = Recipe(peak_rate=1e-3, small=(64, 64, 64, 96, 96, 96))
 # Of the two networks of half the faces: halves, seeds and recipes differ.
 FOLDS: Final = (
     Recipe(epochs=5, peak_rate=8e-4, seed=11, side=64, drawn=0.0),

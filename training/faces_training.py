@@ -37,7 +37,7 @@ def train(
         network.load_weights(work / CHECKPOINT)
     history: list[dict[str, float]] = json.loads(kept.read_text()) if kept.exists() else []
     yield from history
-    for epoch in range(len(history), recipe.epochs):
+    for epoch in range(len(history), recipe.all_epochs):
         keep = _keeper(network, work)
         _train_epoch(network, taught, targets, recipe, epoch, keep)
         found = figures(scored(network, val, recipe.side), val.labels)
@@ -67,15 +67,7 @@ def _compile(network: keras.Model, recipe: Recipe, steps: int) -> None:
     for layer in network.layers:
         trained = trained or layer.name == recipe.first_trained
         layer.trainable = trained
-    rate: Any = recipe.peak_rate
-    if recipe.decays:
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=recipe.peak_rate / 100,
-            decay_steps=recipe.epochs * steps - steps // 2,
-            alpha=1e-3,
-            warmup_target=recipe.peak_rate,
-            warmup_steps=steps // 2,
-        )
+    rate: Any = _Rate(recipe, steps) if recipe.decays else recipe.peak_rate
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=5.0)
 
     def loss(targets: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
@@ -84,6 +76,32 @@ def _compile(network: keras.Model, recipe: Recipe, steps: int) -> None:
     # Compiling for XLA takes minutes on CPUs and gains nothing there.
     network.compile(optimizer, loss, jit_compile=False)
     optimizer.build(network.trainable_variables)
+
+
+class _Rate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Up over half an epoch and down to nothing by a cosine; and once more, half as high."""
+
+    def __init__(self, recipe: Recipe, steps: int) -> None:
+        self._first = recipe.epochs * steps
+        self._cycles = (
+            _cycle(recipe.peak_rate, self._first, steps),
+            _cycle(recipe.peak_rate / 2, max(recipe.again, 1) * steps, steps),
+        )
+
+    def __call__(self, step: Any) -> Any:
+        once, again = self._cycles
+        later = keras.ops.maximum(step - self._first, 0)
+        return keras.ops.where(step < self._first, once(step), again(later))
+
+
+def _cycle(peak: float, length: int, steps: int) -> Any:
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=peak / 100,
+        decay_steps=length - steps // 2,
+        alpha=1e-3,
+        warmup_target=peak,
+        warmup_steps=steps // 2,
+    )
 
 
 def _keeper(network: keras.Model, work: Path) -> Callable[[], float]:
@@ -115,7 +133,7 @@ def _train_epoch(
     steps = steps_of(faces, recipe)
     done = int(network.optimizer.iterations) - epoch * steps
     coming = batches(faces, targets, recipe, epoch, done)
-    name = f"epoch {epoch + 1}/{recipe.epochs}"
+    name = f"epoch {epoch + 1}/{recipe.all_epochs}"
     progress = tqdm(coming, total=steps, initial=done, desc=name, unit="step", mininterval=5)
     shown = 0.0
     for step, (images, wanted) in enumerate(progress, start=done + 1):
