@@ -55,6 +55,9 @@ def test_a_model_comes_from_zero_when_it_is_asked_for_and_goes_when_it_is_not(
     release.install(from_zero(), tmp_path)
     # KEDA asks gateways that are not there yet, and then less and less often.
     until(lambda: not release.pods("detector"), seconds=300)
+    # Who leaves goes on serving while nobody else is there.
+    detectors = "--selector=app.kubernetes.io/component=detector"
+    until(lambda: not release.get("pods", detectors)["items"], seconds=120)
 
     with release.doors() as address:
         (first,) = calls(cluster, address, tmp_path / "first", "--calls=1").lines
