@@ -17,7 +17,7 @@ def to(state: State, seen: Observed, target: int) -> Action | None:
     if seen.helm is None and seen.release.document.weight != target:
         # Who renders the chart gives the canary its pods, and the gateways wait for these.
         return Upgrade(Values.CANARY, weight=target, why=f"{target} % is asked for")
-    if seen.weight < target:
+    if seen.weight <= target:  # a weight that others set may stand before there are pods for it
         for model in sorted(state.canaries):
             if action := _pods(state, seen, model, target):
                 return action

@@ -232,3 +232,16 @@ def test_an_overlay_that_became_void_is_laid_anew():
 def replace_verdict(release: PaperRelease, verdict: object) -> PaperRelease:
     release.verdict = verdict
     return release
+
+
+def test_a_weight_that_others_set_stands_only_once_there_are_pods_for_it():
+    release = PaperRelease(gpus=4)
+    release.revisions[BEFORE] = ({"detector": "1.0.0"}, {"detector": "1.1.0"}, 10.0)
+    state = begun(phase=Phase.STEPPING, revision=BEFORE, steps=(10, 100), automatic=False)
+
+    assert isinstance(decide(state, release.look()), Scale)
+    release.canary = 1
+    waiting = decide(state, release.look())
+
+    assert isinstance(waiting, Wait)
+    assert "Insufficient nvidia.com/gpu" in waiting.why
