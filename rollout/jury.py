@@ -30,6 +30,7 @@ class Jury:
         self._probes = probes
         self._every = every
         self._counters = Counters(time.time())
+        self._record: Record | None = None
         self._looked = 0.0
         self._open = ExitStack()
         self._asking: Asking | None = None
@@ -44,7 +45,8 @@ class Jury:
         if seen.observed.weight != state.target:
             return None  # they came while another weight stood
         judged = plan(state, seen.features, self._probes)
-        record = _record(state)
+        # Its own, once it has one: the state that it last returned may not have been kept.
+        record = self._record or _record(state)
         while record.step < state.step:
             record = record.next_step(judged)
         if self._probes and not self._asking:
@@ -53,6 +55,7 @@ class Jury:
         if self._asking and self._asking.trouble:
             unread.append(self._asking.trouble)
         record = gather(judged, record, observe(increases, probes, tuple(unread)))
+        self._record = record
         return record.model_dump(mode="json"), judge(judged, record)
 
     def close(self) -> None:

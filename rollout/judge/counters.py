@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -66,8 +67,9 @@ class Counters:
         return Counters(now, known), increases
 
     def _began_since(self, scrape: Scrape) -> bool:
-        started = scrape.samples.get(Series(_STARTED, ()))
-        return started is not None and started >= self.at
+        # By its name alone: through Prometheus it has labels of the scrape's.
+        started = (value for series, value in scrape.samples.items() if series.name == _STARTED)
+        return next(started, -inf) >= self.at
 
 
 def read_samples(text: str) -> dict[Series, float]:

@@ -30,6 +30,15 @@ def test_a_process_that_began_after_the_last_look_counts_from_nothing():
     assert increases[CALLS] == 4
 
 
+def test_a_process_that_began_after_the_last_look_is_known_by_prometheus_labels_too():
+    scraped = (("instance", "10.0.0.7:9090"), ("pod", "detector-canary-1"))
+    samples = {CALLS: 4.0, Series(STARTED.name, scraped): 115.0}
+
+    _, increases = Counters(at=110).look([Scrape("a/1", samples)], now=120)
+
+    assert increases[CALLS] == 4
+
+
 def test_an_old_process_that_is_seen_late_does_not_bring_its_past():
     counters, _ = Counters(at=100).look([scrape("a", 70)], now=110)
 
