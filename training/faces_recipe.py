@@ -36,7 +36,7 @@ class Recipe:
         return self.small[epoch] if epoch < len(self.small) else self.side
 
 
-DEFAULT: Final = Recipe(peak_rate=1e-3, small=(64, 64, 64, 96, 96, 96))
+DEFAULT: Final = Recipe(peak_rate=1e-3, again=4, small=(64, 64, 64, 96, 96, 96))
 # Of the two networks of half the faces: halves, seeds and recipes differ.
 FOLDS: Final = (
     Recipe(epochs=5, peak_rate=8e-4, seed=11, side=64, drawn=0.0),
