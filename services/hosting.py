@@ -187,10 +187,10 @@ class ModelHost(Generic[P]):
             )
         # A volume or an image may hold something else than its name says, and a canary that is its
         # own stable version would be promoted.
-        wanted = self._settings.model_version
-        if wanted is not None and package.manifest.version != wanted:
+        version, wanted = package.manifest.version, self._settings.model_version
+        if wanted not in (None, version):
             raise InvalidPackage(
-                f"{package.path}: version {package.manifest.version}, where the release names {wanted}"
+                f"{package.path}: version {version}, where the release names {wanted}"
             )
         sets = self._chosen_sets(package.manifest)
         # One thread a batch, a batch a core: on CPUs that gives the most photos per second.

@@ -11,12 +11,14 @@ import numpy as np
 from services.conversion import to_onnx
 from services.detector import exported
 from services.detector.model import ARTIFACT, FLOOR, INPUT, LIMIT, OUTPUT, OVERLAP
+from services.manifest import Manifest
 from services.packages import InvalidPackage
 from services.packages.order import Order, label_fields
 from services.runtimes import open_network
 
 SIDE: Final = 640  # what Ultralytics trains and exports for unless told otherwise
 THRESHOLD: Final = 0.3
+_USUAL: Final = {"floor": FLOOR, "overlap": OVERLAP, "limit": LIMIT}
 
 
 def fields(order: Order, folder: Path) -> dict[str, Any]:
@@ -25,18 +27,20 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
     Raises InvalidPackage if the network is not one that answers as YOLO does.
     """
     source = order.network(ARTIFACT)
+    base = _base(order)
+    side = order.side or (base.preprocessing.width if base else SIDE)
     if order.as_is and source.suffix != ".onnx":
-        path, runtime, found = _hosted(source, folder, order.side or SIDE)
+        path, runtime, found = _hosted(source, folder, side)
     else:
         path, runtime, found = _onnx(source, folder)
-    width, height = found.width or order.side or SIDE, found.height or order.side or SIDE
+    width, height = found.width or side, found.height or side
     if order.side not in (None, width):
         raise InvalidPackage(f"{source} takes {width} pixels only; export it for {order.side}")
     if found.most > 1:
         raise InvalidPackage(
             f"{source} takes exactly {found.most} photos at once; export it with batch=1 or dynamic"
         )
-    labels = order.labels or found.labels
+    labels = _labels(order, found.labels, base)
     if not labels:
         raise InvalidPackage(f"{source} does not name its labels: say them with --labels")
     # A network for any shape says so, and of what its sides must be multiples.
@@ -54,22 +58,38 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
             "height": height,
             "resize": "tight_letterbox" if tight else "letterbox",
             "layout": "NCHW",
-            "mean": order.mean or (0, 0, 0),
-            "std": order.std or (255, 255, 255),
+            "mean": order.mean or (base.preprocessing.mean if base else (0, 0, 0)),
+            "std": order.std or (base.preprocessing.std if base else (255, 255, 255)),
         },
         "max_side": max(width, height),
         "batch_sizes": [1] if found.most else [1, 2, 4],
-        "labels": label_fields(labels),
+        "labels": labels,
         **order.thresholds(THRESHOLD),
         "parameters": {
             "input": found.input,
             "output": found.output,
-            "floor": FLOOR,
-            "overlap": OVERLAP,
-            "limit": LIMIT,
+            **_USUAL,
+            **{name: base.parameters[name] for name in _USUAL if base and name in base.parameters},
             **({"stride": found.stride} if tight else {}),
         },
     }
+
+
+def _base(order: Order) -> Manifest | None:
+    """What says the rest. Figures, calibration and thresholds are left behind: of other weights."""
+    if order.base is None:
+        return None
+    if order.base.manifest.task is not order.task:
+        raise InvalidPackage(f"{order.base.path}: --base must be a {order.task} package, too")
+    return order.base.manifest
+
+
+def _labels(order: Order, found: tuple[str, ...], base: Manifest | None) -> list[dict[str, str]]:
+    """As the order says, as the file does, or as `base`: with its ids, where the names are its."""
+    names = order.labels or found
+    if base and names in ((), tuple(label.name for label in base.labels)):
+        return [{"id": label.id, "name": label.name} for label in base.labels]
+    return label_fields(names)
 
 
 def _hosted(source: Path, folder: Path, side: int) -> tuple[Path, str, exported.Exported]:

@@ -85,6 +85,40 @@ def refusal(tmp_path, weights, *options):
     return result.output
 
 
+def test_what_is_not_said_is_as_in_the_package_it_is_based_on_but_for_what_fits_its_weights(
+    tmp_path,
+):
+    first = built(tmp_path, write_network(tmp_path / "first.onnx"), "--threshold", "0.6")
+    changed = json.loads((first.path / "manifest.json").read_text())
+    changed["labels"][1]["id"] = "lights"
+    changed["parameters"] |= {"floor": 0.2, "limit": 7}
+    changed["calibration"] = {"*": {"scale": 2.0, "offset": 0.0}}
+    base = tmp_path / "base"
+    shutil.copytree(first.path, base)
+    (base / "manifest.json").write_text(json.dumps(changed))
+    shutil.rmtree(tmp_path / "out")
+    network = write_network(tmp_path / "second.onnx", shape=("batch", 3, "h", "w"))
+
+    manifest = built(tmp_path, network, "--base", str(base)).manifest
+
+    assert (manifest.preprocessing.width, manifest.max_side) == (320, 320)
+    assert [(label.id, label.name) for label in manifest.labels] == [
+        ("cat", "cat"),
+        ("lights", "traffic light"),
+    ]
+    assert (manifest.parameters["floor"], manifest.parameters["limit"]) == (0.2, 7)
+    assert not manifest.calibration
+    bands = manifest.threshold_sets[manifest.default_threshold_set].labels
+    assert bands == {"*": Band(present=0.3, absent=0.3)}
+
+
+def test_a_base_of_another_task_is_refused(tmp_path):
+    base = ROOT / "models" / "captions" / "1.1.0"
+    said = refusal(tmp_path, write_network(tmp_path / "best.onnx"), "--base", str(base))
+
+    assert "--base must be a detection package, too" in said
+
+
 def test_an_onnx_file_becomes_a_package_that_passes_its_self_test(tmp_path):
     package = built(tmp_path, write_network(tmp_path / "best.onnx"))
 
