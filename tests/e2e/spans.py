@@ -10,6 +10,8 @@ import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as pb
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as rpc
 
+from chassis.telemetry import REQUEST_ID
+
 _POD = "k8s.pod.name"
 
 
@@ -23,12 +25,14 @@ class Spans(rpc.TraceServiceServicer):
         for resource in request.resource_spans:
             told = {one.key: one.value.string_value for one in resource.resource.attributes}
             for span in (span for scope in resource.scope_spans for span in scope.spans):
+                said = {one.key: one.value.string_value for one in span.attributes}
                 line = {
                     "trace": span.trace_id.hex(),
                     "span": span.span_id.hex(),
                     "parent": span.parent_span_id.hex(),
                     "name": span.name,
                     "pod": told.get(_POD, ""),
+                    "request": said.get(REQUEST_ID, ""),
                 }
                 self._file.write(json.dumps(line) + "\n")
         return pb.ExportTraceServiceResponse()
