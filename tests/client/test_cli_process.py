@@ -40,6 +40,8 @@ def test_ctrl_c_stops_at_once_without_a_traceback():
             env=environment(server),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # Tests that a script started in the background were told to ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert entered.wait(20)
         running.send_signal(signal.SIGINT)

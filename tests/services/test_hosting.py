@@ -249,8 +249,8 @@ async def test_a_package_of_another_version_than_the_release_names_is_refused(
     async with hosting(folder, Loading(), model_version="9.9.9") as host:
         assert not await host.start()
 
-    assert f"{folder}: version 1.0.0, where the release names 9.9.9" in caplog.text
-    async with hosting(folder, Loading(), model_version="1.0.0") as host:
+    assert f"{folder}: version 1.2.3, where the release names 9.9.9" in caplog.text
+    async with hosting(folder, Loading(), model_version="1.2.3") as host:
         assert await host.start()
 
 
