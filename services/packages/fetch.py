@@ -20,6 +20,15 @@ MOST_BYTES: Final = 64 << 30  # unpacked; an archive that holds more is no model
 SECONDS: Final = 60.0  # without a byte, until a server counts as silent
 
 _CHUNK_BYTES: Final = 1 << 20
+# What tarfile keeps of an archive in memory before any digest vouches for it.
+_MOST_MEMBERS: Final = 10_000
+_MOST_HEADER_BYTES: Final = 1 << 20
+_FURTHER_HEADERS: Final = frozenset(
+    (
+        *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+        *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    )
+)
 _DOWNLOADED: Final = ("http", "https")
 
 
@@ -58,7 +67,7 @@ def shown(uri: str) -> str:
 @contextmanager
 def _opened(uri: str) -> Iterator[tarfile.TarFile]:
     try:
-        with _stream(uri) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+        with _stream(uri) as stream, _archive(stream) as archive:
             yield archive
     except urllib.error.HTTPError as error:
         error.close()
@@ -93,9 +102,33 @@ def _stream(uri: str) -> IO[bytes]:
     return Path(uri).open("rb")
 
 
+@contextmanager
+def _archive(stream: IO[bytes]) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Member) as archive:
+            yield archive
+    except ValueError as error:  # of headers that hold no numbers where numbers belong
+        raise tarfile.ReadError(str(error)) from error
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers are read only if they are small."""
+
+    # What tarfile calls once it has read a header; meant to be overridden, by its own words.
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _FURTHER_HEADERS and self.size > _MOST_HEADER_BYTES:
+            raise InvalidPackage(f"a header of {self.size} bytes: no package needs one")
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise InvalidPackage(f"{self.name!r} is stored with holes: pack it without --sparse")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return member
+
+
 def _unpack(archive: tarfile.TarFile, folder: Path, most_bytes: int) -> None:
     left = most_bytes
-    for member in archive:
+    for number, member in enumerate(archive):
+        if number >= _MOST_MEMBERS:
+            raise InvalidPackage(f"it holds more than {_MOST_MEMBERS} files and folders")
         name = PurePosixPath(member.name)
         if name.is_absolute() or ".." in name.parts:
             raise InvalidPackage(f"{member.name!r} leaves the archive's own folder")
@@ -129,7 +162,8 @@ def _found(folder: Path) -> Path:
 def _expected(folder: Path, digest: str) -> Package:
     # Before the manifest is believed in anything.
     try:
-        actual = hashlib.sha256((folder / FILE).read_bytes()).hexdigest()
+        with (folder / FILE).open("rb") as manifest:
+            actual = hashlib.file_digest(manifest, "sha256").hexdigest()
     except OSError as error:
         raise InvalidPackage(f"{folder / FILE}: {error.strerror}") from None
     if actual != digest:

@@ -1,10 +1,12 @@
 """Packages fetched over real HTTP: whole and the right one, or a line that says what is wrong."""
 
+import gzip
 import hashlib
 import io
 import shutil
 import tarfile
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +91,12 @@ def hostile(name: str, **fields: object) -> bytes:
             setattr(member, field, value)
         files.addfile(member, io.BytesIO(b"hello"))
     return archive.getvalue()
+
+
+def header(kind: bytes, size: int = 0, name: str = "x") -> bytes:
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
 
 
 def asked(uri: str, digest: str, target: Path) -> Result:
@@ -227,6 +235,54 @@ def test_an_archive_is_not_unpacked_beyond_a_bound(
 
     with pytest.raises(InvalidPackage, match="unpacked it is larger than 1000 bytes"):
         fetch(f"{server}/objects.tar", digest(folder), tmp_path / "got", most_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (header(tarfile.XHDTYPE, 64 << 20), "a header of 67108864 bytes"),
+        (header(tarfile.XGLTYPE, 64 << 20), "a header of 67108864 bytes"),
+        (header(tarfile.GNUTYPE_LONGNAME, 64 << 20), "a header of 67108864 bytes"),
+        (header(tarfile.GNUTYPE_SPARSE), "'x' is stored with holes"),
+        (header(tarfile.REGTYPE, 64 << 20, "manifest.json"), "the SHA-256 of manifest.json is"),
+    ],
+    ids=["header", "header of all", "long name", "sparse", "manifest"],
+)
+def test_an_archive_costs_little_memory_until_its_digest_vouches_for_it(
+    tmp_path: Path, shelf: Shelf, server: str, head: bytes, reason: str
+) -> None:
+    shelf.files["/bomb.tgz"] = gzip.compress(head + bytes((64 << 20) + 1024), 1)
+    tracemalloc.start()
+    try:
+        ended = asked(f"{server}/bomb.tgz", "0" * 64, tmp_path / "got")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert reason in ended.output
+    assert ended.output.count("\n") == 1
+    assert most < 32 << 20
+    assert list(tmp_path.glob("*got*")) == []
+
+
+def test_an_archive_of_members_without_end_is_given_up(
+    tmp_path: Path, shelf: Shelf, server: str
+) -> None:
+    shelf.files["/bomb.tgz"] = gzip.compress(header(tarfile.DIRTYPE) * 20_000, 1)
+
+    ended = asked(f"{server}/bomb.tgz", "0" * 64, tmp_path / "got")
+
+    assert "it holds more than 10000 files and folders" in ended.output
+
+
+def test_headers_that_hold_no_numbers_are_no_fault_of_the_address(
+    tmp_path: Path, shelf: Shelf, server: str
+) -> None:
+    shelf.files["/objects.tar"] = hostile("x", pax_headers={"GNU.sparse.size": "many"})
+
+    ended = asked(f"{server}/objects.tar", "0" * 64, tmp_path / "got")
+
+    assert "no tar archive, or not all of one: invalid literal for int()" in ended.output
 
 
 def test_a_missing_file_is_told_as_the_server_tells_it(tmp_path: Path, server: str) -> None:
