@@ -225,6 +225,8 @@ def test_a_photo_that_failed_for_its_features_tells_of_each(trilens, gateway):
     [
         [],
         ["nowhere.jpg"],
+        ["x" * 300],
+        ["--save", "x" * 300 + ".jpg", CAT],
         ["--threshold", "smiling=2", CAT],
         ["--threshold", "smiling=much", CAT],
         ["--threshold", "unheard_of=0.5", CAT],

@@ -33,9 +33,13 @@ class Source:
 def find(arguments: Iterable[str]) -> tuple[Source, ...]:
     """The photos named, in order; a folder gives all within it, by name.
 
-    Raises click.UsageError for what does not exist, and for a folder without photos.
+    Raises click.UsageError for what does not exist or cannot be looked at, and for a folder without
+    photos.
     """
-    return tuple(source for argument in arguments for source in _found(argument))
+    try:
+        return tuple(source for argument in arguments for source in _found(argument))
+    except OSError as error:
+        raise click.UsageError(f"cannot read {error.filename or '-'}: {error.strerror}") from error
 
 
 def looks_like_photo(path: Path) -> bool:

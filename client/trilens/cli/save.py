@@ -24,6 +24,22 @@ def destinations(sources: Sequence[Source], out: Path) -> Mapping[int, Path]:
     their own names. Raises click.UsageError if `out` cannot be used, or if a photo would be
     overwritten.
     """
+    try:
+        return _destinations(sources, out)
+    except OSError as error:
+        raise click.UsageError(f"cannot save to {error.filename}: {error.strerror}") from error
+
+
+def save(source: Source, response: pb.AnalyzeImageResponse, path: Path, draw: Draw) -> None:
+    """Draws a picture and writes it; raises Failure with the reason if that cannot be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw(source.photo, response).save(path, quality=92)
+    except OSError as error:
+        raise Failure(f"cannot make the picture {path}: {error}") from error
+
+
+def _destinations(sources: Sequence[Source], out: Path) -> Mapping[int, Path]:
     if len(sources) == 1 and not out.is_dir():
         if out.suffix.lower() not in _WRITABLE:
             raise click.UsageError(
@@ -39,15 +55,6 @@ def destinations(sources: Sequence[Source], out: Path) -> Mapping[int, Path]:
         if path.resolve() in originals:
             raise click.UsageError(f"--save would overwrite the photo {path}")
     return chosen
-
-
-def save(source: Source, response: pb.AnalyzeImageResponse, path: Path, draw: Draw) -> None:
-    """Draws a picture and writes it; raises Failure with the reason if that cannot be done."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draw(source.photo, response).save(path, quality=92)
-    except OSError as error:
-        raise Failure(f"cannot make the picture {path}: {error}") from error
 
 
 def _in_folder(sources: Sequence[Source], folder: Path) -> dict[int, Path]:
