@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +13,7 @@ import numpy as np
 from services.conversion import to_onnx
 from services.detector import exported
 from services.detector.model import ARTIFACT, FLOOR, INPUT, LIMIT, OUTPUT, OVERLAP
-from services.manifest import Manifest
+from services.manifest import Label
 from services.packages import InvalidPackage
 from services.packages.order import Order, label_fields
 from services.runtimes import open_network
@@ -21,14 +23,25 @@ THRESHOLD: Final = 0.3
 _USUAL: Final = {"floor": FLOOR, "overlap": OVERLAP, "limit": LIMIT}
 
 
+@dataclass(frozen=True, slots=True)
+class _Unsaid:
+    """What holds where neither the order nor the network's file says it."""
+
+    side: int = SIDE
+    mean: Sequence[float] = (0, 0, 0)
+    std: Sequence[float] = (255, 255, 255)
+    labels: Sequence[Label] = ()
+    parameters: Mapping[str, Any] = field(default_factory=lambda: _USUAL)
+
+
 def fields(order: Order, folder: Path) -> dict[str, Any]:
     """Puts the network's file into `folder` and returns what the manifest says of it.
 
     Raises InvalidPackage if the network is not one that answers as YOLO does.
     """
     source = order.network(ARTIFACT)
-    base = _base(order)
-    side = order.side or (base.preprocessing.width if base else SIDE)
+    unsaid = _unsaid(order)
+    side = order.side or unsaid.side
     if order.as_is and source.suffix != ".onnx":
         path, runtime, found = _hosted(source, folder, side)
     else:
@@ -40,7 +53,7 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         raise InvalidPackage(
             f"{source} takes exactly {found.most} photos at once; export it with batch=1 or dynamic"
         )
-    labels = _labels(order, found.labels, base)
+    labels = _labels(order, found.labels, unsaid.labels)
     if not labels:
         raise InvalidPackage(f"{source} does not name its labels: say them with --labels")
     # A network for any shape says so, and of what its sides must be multiples.
@@ -58,8 +71,8 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
             "height": height,
             "resize": "tight_letterbox" if tight else "letterbox",
             "layout": "NCHW",
-            "mean": order.mean or (base.preprocessing.mean if base else (0, 0, 0)),
-            "std": order.std or (base.preprocessing.std if base else (255, 255, 255)),
+            "mean": order.mean or unsaid.mean,
+            "std": order.std or unsaid.std,
         },
         "max_side": max(width, height),
         "batch_sizes": [1] if found.most else [1, 2, 4],
@@ -68,27 +81,29 @@ def fields(order: Order, folder: Path) -> dict[str, Any]:
         "parameters": {
             "input": found.input,
             "output": found.output,
-            **_USUAL,
-            **{name: base.parameters[name] for name in _USUAL if base and name in base.parameters},
+            **unsaid.parameters,
             **({"stride": found.stride} if tight else {}),
         },
     }
 
 
-def _base(order: Order) -> Manifest | None:
-    """What says the rest. Figures, calibration and thresholds are left behind: of other weights."""
+def _unsaid(order: Order) -> _Unsaid:
+    """The base's. Figures, calibration and thresholds are left behind: of other weights."""
     if order.base is None:
-        return None
-    if order.base.manifest.task is not order.task:
+        return _Unsaid()
+    base = order.base.manifest
+    if base.task is not order.task:
         raise InvalidPackage(f"{order.base.path}: --base must be a {order.task} package, too")
-    return order.base.manifest
+    shape = base.preprocessing
+    kept = {name: base.parameters.get(name, usual) for name, usual in _USUAL.items()}
+    return _Unsaid(shape.width, shape.mean, shape.std, base.labels, kept)
 
 
-def _labels(order: Order, found: tuple[str, ...], base: Manifest | None) -> list[dict[str, str]]:
+def _labels(order: Order, found: tuple[str, ...], base: Sequence[Label]) -> list[dict[str, str]]:
     """As the order says, as the file does, or as `base`: with its ids, where the names are its."""
     names = order.labels or found
-    if base and names in ((), tuple(label.name for label in base.labels)):
-        return [{"id": label.id, "name": label.name} for label in base.labels]
+    if names in ((), tuple(label.name for label in base)):
+        return [{"id": label.id, "name": label.name} for label in base]
     return label_fields(names)
 
 
