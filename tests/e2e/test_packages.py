@@ -1,0 +1,120 @@
+"""Packages that are in no image: each way that brings one to its pods, and its next version."""
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.cluster import network
+from tests.e2e.answers import analyze
+from tests.e2e.clusters import Cluster, Json, until
+from tests.e2e.releases import PATIENCE, Release, merged
+from tests.e2e.values import PHOTO, tiny
+
+NAMESPACE = "packages"
+PORT = 8767
+MADE = Path("build/tiny/objects")
+OLD, NEW = "1.0.0", "1.1.0"
+
+# The published image: it has the default packages, and none of the tiny ones.
+WITHOUT: Json = {"tag": "0.1.0"}
+
+pytestmark = pytest.mark.own  # files and a server of this machine
+
+
+def test_a_package_is_downloaded_from_a_web_server(
+    cluster: Cluster, fresh: Release, tmp_path: Path
+):
+    for version in (OLD, NEW):
+        folder = f"--directory={MADE / version}"
+        archive = f"--file={tmp_path / version}.tar.gz"
+        cluster.run("tar", "--create", "--gzip", archive, folder, ".")
+    opened = {"networkPolicy": {"packages": [{"ports": [{"port": PORT}]}]}}
+    served = ("--bind", network.NODE, "--directory", str(tmp_path), str(PORT))
+    with cluster.spawn(sys.executable, "-m", "http.server", *served):
+        fresh.install(merged(detector(**downloaded(OLD)), opened), tmp_path)
+        assert answers(fresh) == OLD
+
+        change(fresh, merged(detector(**downloaded(NEW)), opened), tmp_path)
+        assert answers(fresh) == NEW
+
+
+def test_a_package_lies_on_a_volume(cluster: Cluster, fresh: Release, tmp_path: Path):
+    for version in (OLD, NEW):
+        shutil.copytree(MADE / version, tmp_path / "objects" / version)
+    tmp_path.chmod(0o755)  # pods are other users than the one who filled it
+    package = {"source": "pvc", "claim": "packages"}
+    with volume(cluster, fresh, tmp_path):
+        fresh.install(detector(version=OLD, package=package), tmp_path)
+        assert answers(fresh) == OLD
+
+        change(fresh, detector(version=NEW, package=package), tmp_path)
+        assert answers(fresh) == NEW
+
+
+def test_a_package_is_an_image_volume(cluster: Cluster, fresh: Release, tmp_path: Path):
+    package = {"source": "image", "image": {"repository": "trilens/packages/objects"}}
+    for version in (OLD, NEW):
+        cluster.do("package", str(MADE / version))
+
+    fresh.install(detector(version=OLD, package=package), tmp_path)
+    assert answers(fresh) == OLD
+
+    change(fresh, detector(version=NEW, package=package), tmp_path)
+    assert answers(fresh) == NEW
+
+
+def detector(**own: object) -> Json:
+    """One detector and one gateway; the detector's image lacks what it is to serve."""
+    return merged(tiny("detector", replicas=1), {"models": {"detector": {"image": WITHOUT, **own}}})
+
+
+def downloaded(version: str) -> Json:
+    """A version from this machine's web server."""
+    digest = hashlib.sha256((MADE / version / "manifest.json").read_bytes()).hexdigest()
+    uri = f"http://{network.NODE}:{PORT}/{version}.tar.gz"
+    return {
+        "version": version,
+        "package": {"source": "download", "uri": uri, "sha256": digest},
+    }
+
+
+def change(release: Release, values: Json, folder: Path) -> None:
+    """An upgrade to exactly these values."""
+    release.helm(*release.command("upgrade", values, folder))
+    until(lambda: len(release.pods("detector")) == 1)
+
+
+def answers(release: Release) -> str:
+    """The version that finds a photo's objects."""
+    with release.door() as address:
+        answer = analyze(release.cluster, address, PHOTO)
+    assert answer["outcomes"]["objects"]["state"] == "STATE_OK", answer
+    return str(answer["outcomes"]["objects"]["model"]["version"])
+
+
+@contextmanager
+def volume(cluster: Cluster, release: Release, folder: Path) -> Iterator[None]:
+    """A folder of the node as a volume that many may read, with a claim named `packages`."""
+    name = f"{release.namespace}-{folder.name}"
+    shared = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+    capacity = {"storage": "1Gi"}
+    there = {**shared, "capacity": capacity, "hostPath": {"path": str(folder)}}
+    wanted = {**shared, "volumeName": name, "resources": {"requests": capacity}}
+    cluster.kubectl("create", "--filename=-", content=_object("PersistentVolume", name, there))
+    claim = _object("PersistentVolumeClaim", "packages", wanted)
+    try:
+        release.kubectl("create", "--filename=-", content=claim)
+        bound = "--for=jsonpath={.status.phase}=Bound"
+        release.kubectl("wait", "persistentvolumeclaim/packages", bound, PATIENCE)
+        yield
+    finally:
+        cluster.kubectl("delete", "persistentvolume", name, "--wait=false")
+
+
+def _object(kind: str, name: str, spec: Json) -> Json:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
