@@ -438,6 +438,31 @@ def test_a_picture_that_cannot_be_written_is_an_error_not_a_traceback(trilens, t
     assert "cannot make the picture" in err
 
 
+def test_a_photo_that_cannot_be_drawn_costs_no_other_its_picture(trilens, gateway, tmp_path):
+    gateway.answer = lambda _: full_answer()
+    # Servers pass over what is wrong with metadata; Pillow does not.
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    content = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(content, "PNG")
+    start = content.getvalue().index(b"IDAT") - 4
+    for name, chunk in (
+        ("a.png", b"\0\0\0\1pHYsx\x58\xf1\xa1\x04"),
+        ("b.png", b"\0\0\0\0tEXt0123"),
+    ):
+        whole = content.getvalue()
+        (photos / name).write_bytes(whole[:start] + chunk + whole[start:])
+    (photos / "c.jpg").write_bytes(Path(CAT).read_bytes())
+
+    code, out, err = trilens("analyze", photos, "--save", tmp_path / "seen")
+
+    assert code == 3
+    assert out.count("a woman smiles") == 3
+    assert err.count("cannot draw") == 2
+    assert f"cannot draw {photos / 'b.png'}: " in err
+    assert [path.name for path in (tmp_path / "seen").iterdir()] == ["c.jpg"]
+
+
 def test_models_are_listed_with_the_terms_that_forbid_commerce(trilens):
     code, out, _ = trilens("models", "list")
 

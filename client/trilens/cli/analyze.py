@@ -13,7 +13,7 @@ from trilens.cli.exits import EXIT_FAILED, EXIT_FULL, EXIT_PARTIAL
 from trilens.cli.features import Threshold, ask_for
 from trilens.cli.photos import Source
 from trilens.cli.picture import draw
-from trilens.cli.save import Draw, save
+from trilens.cli.save import Draw, Undrawable, save
 from trilens.cli.terminal import Failure, Terminal, trouble
 from trilens.client import Client
 from trilens.errors import explain
@@ -69,7 +69,11 @@ def analyze(
             source = order.sources[result.index]
             _show(terminal, source.name, result, manner, as_json=as_json)
             if result.response is not None and result.index in pictures:
-                save(source, result.response, pictures[result.index], manner.draw)
+                try:
+                    save(source, result.response, pictures[result.index], manner.draw)
+                except Undrawable as why:
+                    terminal.remark(str(why))
+                    code = EXIT_FAILED
             code = max(code, _code(result, manner))
             one_more()
     return code

@@ -17,6 +17,10 @@ Draw: TypeAlias = Callable[[Path | bytes, pb.AnalyzeImageResponse], Image.Image]
 _WRITABLE = frozenset((".jpg", ".jpeg", ".png", ".webp"))
 
 
+class Undrawable(Exception):
+    """A photo that the server could decode and this command cannot; others may do."""
+
+
 def destinations(sources: Sequence[Source], out: Path) -> Mapping[int, Path]:
     """The file of each source's picture, by its index.
 
@@ -31,10 +35,18 @@ def destinations(sources: Sequence[Source], out: Path) -> Mapping[int, Path]:
 
 
 def save(source: Source, response: pb.AnalyzeImageResponse, path: Path, draw: Draw) -> None:
-    """Draws a picture and writes it; raises Failure with the reason if that cannot be done."""
+    """Draws a picture and writes it.
+
+    Raises Undrawable for a photo that cannot be decoded here, Failure with the reason if the
+    picture cannot be written.
+    """
+    try:
+        picture = draw(source.photo, response)
+    except OSError as error:
+        raise Undrawable(f"cannot draw {source.name}: {error}") from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draw(source.photo, response).save(path, quality=92)
+        picture.save(path, quality=92)
     except OSError as error:
         raise Failure(f"cannot make the picture {path}: {error}") from error
 

@@ -48,6 +48,9 @@ class Terminal:
         if not self._out.is_terminal and "COLUMNS" not in os.environ:
             self._out.width = _WIDTH_OF_A_PIPE
         self._err = Console(stderr=True, highlight=False)
+        # Two consoles that share one terminal would write over each other.
+        both = self._out.is_terminal and self._err.is_terminal
+        self._messages = self._out if both else self._err
 
     def show(self, result: RenderableType) -> None:
         """Writes a result for people."""
@@ -66,6 +69,10 @@ class Terminal:
         else:
             _write(result)
 
+    def remark(self, text: str) -> None:
+        """Writes what is in the way of something besides the results."""
+        self._messages.print(Text(readable(text)), soft_wrap=True)
+
     @contextmanager
     def progress(self, total: int) -> Iterator[Callable[[], object]]:
         """Gives what to call after each photo: a bar shows it, where stderr is a terminal."""
@@ -77,8 +84,7 @@ class Terminal:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            # two consoles that share one terminal would write over each other
-            console=self._out if self._out.is_terminal else self._err,
+            console=self._messages,
             transient=True,
             # results must not follow the bar to stderr
             redirect_stdout=False,

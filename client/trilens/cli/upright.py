@@ -27,7 +27,10 @@ def read(photo: Path | bytes) -> Image.Image:
             with Image.open(io.BytesIO(photo) if isinstance(photo, bytes) else photo) as opened:
                 turn = _TURNS.get(_orientation(opened))
                 image = _rgb(opened)
-        except Image.DecompressionBombError as error:
+        except OSError:
+            raise
+        # Pillow's parsers raise whatever they stumble over, metadata included.
+        except Exception as error:
             raise OSError(str(error)) from error
     return image if turn is None else image.transpose(turn)
 
