@@ -52,6 +52,27 @@ def test_ctrl_c_stops_at_once_without_a_traceback():
     assert err.decode().strip() == "stopped"
 
 
+def test_ctrl_c_while_the_command_is_loaded_stops_it_without_a_traceback(tmp_path):
+    (tmp_path / "rich").mkdir()
+    loads = "import time; print('loading', flush=True); time.sleep(60)"
+    (tmp_path / "rich" / "__init__.py").write_text(loads)
+    places = f"{tmp_path}{os.pathsep}{ROOT / 'client'}"
+
+    running = subprocess.Popen(
+        [*COMMAND, "analyze", PHOTOS],
+        env={**environment("127.0.0.1:1"), "PYTHONPATH": places},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert running.stdout.readline() == b"loading\n"
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+
+    assert running.returncode == 130
+    assert err.decode() == "stopped\n"
+
+
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(form):
     with serving(FakeGateway()) as server:

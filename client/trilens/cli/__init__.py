@@ -14,6 +14,14 @@ from trilens.cli.exits import (
 def main() -> int:
     """Runs the command line of this process; returns the exit code."""
     try:
+        return _run()
+    except KeyboardInterrupt:  # perhaps while the command is still being loaded
+        print("stopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _run() -> int:
+    try:
         import click
 
         from trilens.cli.commands import commands
@@ -29,9 +37,8 @@ def main() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        print("stopped", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except ReaderGone:
         # Python would flush stdout once more on its way out, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
