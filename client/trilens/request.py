@@ -33,7 +33,13 @@ def read(photo: Photo) -> bytes:
 
 
 def choose(features: Iterable[Feature], required: Collection[str]) -> tuple[pb.FeatureRequest, ...]:
-    """The features to ask for; those that `required` names are marked so, and added if absent."""
+    """The features to ask for; those that `required` names are marked so, and added if absent.
+
+    Raises TypeError for a name where names are expected: it would be taken for its letters.
+    """
+    for names in (features, required):
+        if isinstance(names, str):
+            raise TypeError(f"features are named in a list: [{names!r}], not {names!r}")
     chosen = {}
     for feature in features:
         asked = pb.FeatureRequest()

@@ -69,6 +69,14 @@ def test_features_are_asked_for_by_name_or_with_options(client, gateway):
     assert not with_options.required  # the caller's own message is left as it was
 
 
+@pytest.mark.parametrize("named", ["features", "required"])
+def test_a_name_in_place_of_a_list_is_not_taken_for_its_letters(client, gateway, named):
+    with pytest.raises(TypeError, match=r"in a list: \['objects'\], not 'objects'"):
+        client.analyze(PHOTOS / "cat.jpg", **{named: "objects"})
+
+    assert not gateway.requests
+
+
 def test_a_required_feature_does_not_drop_the_default_ones(client, gateway):
     client.analyze(b"photo", required=["captions"])
 
