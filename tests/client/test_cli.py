@@ -232,6 +232,7 @@ def test_a_photo_that_failed_for_its_features_tells_of_each(trilens, gateway):
         ["--threshold", "unheard_of=0.5", CAT],
         ["--jobs", "0", CAT],
         ["--timeout", "0", CAT],
+        ["--timeout", "inf", CAT],
         ["--save", "out.txt", CAT],
         ["--save", CAT, CAT],
         ["--nonsense", CAT],

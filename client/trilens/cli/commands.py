@@ -20,6 +20,9 @@ from trilens.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# No server waits for longer; gRPC takes a deadline beyond what it can hold for one that has passed.
+_MOST_SECONDS = 86_400
+
 _CODES = """
 \b
 Exit codes:
@@ -101,7 +104,7 @@ def commands() -> None:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=_MOST_SECONDS),
     default=5.0,
     show_default=True,
     metavar="SECONDS",
@@ -171,7 +174,7 @@ def analyze(
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=_MOST_SECONDS),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
