@@ -6,6 +6,7 @@ PROCESSES ?= 1
 PORT ?= 0
 PHOTO ?= tests/photos/two_people.jpg
 TESTS ?= tests
+WORKERS ?= 3
 
 SERVE := .venv/made
 DEV := .venv-dev/made
@@ -14,12 +15,15 @@ STUBS := client/trilens/v1/analysis_pb2.py
 DEVICES := local/cluster/v1beta1/device_plugin_pb2.py
 SCALER := gateway/externalscaler/externalscaler_pb2.py
 GOOGLE := build/googleapis/google/rpc/status.proto
+# Images that were built before are taken as they are if asked for; other clusters have their own.
+E2E := $(DEV) $(STUBS) $(SCALER) $(DEVICES) $(if $(E2E_IMAGES)$(E2E_CONTEXT),,images)
+PYTEST_E2E := TRILENS_E2E=1 .venv-dev/bin/python -m pytest
 PROTOC := .venv-protos/bin/python -m grpc_tools.protoc -I protos -I build/googleapis
 COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
 
 # Told not to keep bytecode, Python compiles every library at every start: more than a second.
-run test unit test-training bench: export PYTHONDONTWRITEBYTECODE =
+run test unit test-training bench e2e e2e-core e2e-weights: export PYTHONDONTWRITEBYTECODE =
 # ONNX Runtime reports to its maker otherwise; our own code says so, but some here import it first.
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -27,7 +31,7 @@ export ORT_DISABLE_TELEMETRY := 1
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help run test unit test-training check format lint types contract breaking protos lock bench chart quickstart helms \
-	cluster cluster-needs cluster-down images e2e e2e-core parity evaluate clean train-attributes train-captions train-objects
+	cluster cluster-needs cluster-down images e2e e2e-core e2e-weights parity evaluate clean train-attributes train-captions train-objects
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,14 +98,14 @@ images: $(DEV) $(DEVICES) ## build the container images, and load them into the 
 rollout: .venv-rollout/made $(STUBS) ## roll out a canary on the cluster of the kube context (ARGS="start detector=1.1.0")
 	@.venv-rollout/bin/python -m rollout $(ARGS)
 
-e2e: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## run the tests that need a real cluster, and root and Go (TESTS=...)
-	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest -m 'not weights' $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
+e2e: $(E2E) ## run the tests that need a real cluster, and root and Go (TESTS=... WORKERS=3)
+	@$(PYTEST_E2E) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not weights' $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
 
-e2e-core: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## those of them that every change has to pass: install, call, canary, rollback
-	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest -m core tests/e2e
+e2e-core: $(E2E) ## those of them that every change has to pass: install, call, canary, rollback
+	@$(PYTEST_E2E) -m core tests/e2e
 
-e2e-weights: $(DEV) $(STUBS) $(SCALER) $(DEVICES) ## roll out real weights: as good ones, and with swapped channels; some minutes
-	@TRILENS_E2E=1 .venv-dev/bin/python -m pytest -m weights tests/e2e
+e2e-weights: $(E2E) ## roll out real weights: as good ones, and with swapped channels; some minutes
+	@$(PYTEST_E2E) -m weights tests/e2e
 
 parity: $(TRAINING) $(STUBS) ## compare the runtimes' answers; installs 7 GB (ARGS=...)
 	@nice .venv-training/bin/python -m training.parity $(ARGS)

@@ -47,14 +47,18 @@ def down(place: Place) -> None:
 
 
 def run(place: Place, command: Sequence[str]) -> NoReturn:
-    """Becomes that command, within the cluster's network and with its tools."""
+    """Becomes that command, or a shell, within the cluster's network and with its tools."""
+    inside = within(place, command or (os.environ.get("SHELL", "sh"),))
+    os.execvp(inside[0], inside)  # noqa: S606 - no shell is the point
+
+
+def within(place: Place, command: Sequence[str]) -> tuple[str, ...]:
+    """The words that run a command there."""
     living = Living.read(place)
     if living is None:
         raise Failed(f"there is no cluster {place.name}: make cluster")
-    os.environ["KUBECONFIG"] = str(place.kubeconfig)
-    os.environ["PATH"] = search_path()
-    inside = living.within(*command)
-    os.execvp(inside[0], inside)  # noqa: S606 - no shell is the point
+    tools = (f"KUBECONFIG={place.kubeconfig}", f"PATH={search_path()}")
+    return living.within("env", *tools, *command)
 
 
 def _start(place: Place) -> Living:

@@ -66,6 +66,11 @@ def build_base() -> None:
         _build_base()
 
 
+def archive(name: str) -> Path:
+    """The OCI archive that an image of that name is built into."""
+    return _folder() / f"{name.replace('/', '_').replace(':', '_')}.tar"
+
+
 def load(living: Living, file: Path) -> None:
     """Loads the images of an OCI archive, to be had by their tags and by their digests."""
     for name in oci.names(file):
@@ -100,7 +105,7 @@ def _ctr(living: Living, *words: str) -> tuple[str, ...]:
 
 
 def _build(name: str, recipe: Recipe) -> Path:
-    file = _folder() / f"{name.replace('/', '_').replace(':', '_')}.tar"
+    file = archive(name)
     number, packed = file.with_suffix(".built"), file.with_suffix(".packed")
     words = [f"--build-arg={key}={value}" for key, value in recipe.arguments.items()]
     if recipe.target:

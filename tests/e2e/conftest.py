@@ -1,5 +1,10 @@
-"""Tests on a real cluster: `make e2e`; they need root and Go, so nothing else collects them."""
+"""Tests on a real cluster: `make e2e`; they need root and Go, so nothing else collects them.
 
+Files are spread over workers. Each has a cluster of its own, so that tests beside each other share
+the machine and nothing else: one may stop its API server while another one counts lost calls.
+"""
+
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.clusters import Cluster
+from tests.e2e.clusters import Cluster, until
+from tests.e2e.loading import RATE, Load, loading
 from tests.e2e.outside import Outside
 from tests.e2e.product import product
 from tests.e2e.releases import PATIENCE, Release, strict_namespace
@@ -21,17 +27,23 @@ NAME = os.environ.get("E2E_CLUSTER", "e2e")
 CURRENT = os.environ.get("E2E_CONTEXT") == "current"
 KEPT = bool(os.environ.get("E2E_KEEP"))
 
-_REPORT = pytest.StashKey[Report]()
-_PHASES = pytest.StashKey[dict[str, float]]()
+# Files that take longest begin first; so workers end at about the same time.
+_LONG = (
+    *("test_rollout_killed", "test_autoscalers", "test_rollout_gpus", "test_upgrades"),
+    *("test_rollout", "test_rollout_gitops", "test_rollout_rights", "test_rollout_bundle"),
+    *("test_outages", "test_scaling", "test_rollout_canaries", "test_canary", "test_cluster"),
+)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """The cluster that most tests share: started for them, or that of the current context."""
+    """This worker's cluster, started for its tests; or that of the current context."""
     if CURRENT:
         yield Outside("current")
         return
-    cluster = Cluster(NAME)
+    cluster = _cluster_of(os.environ.get("PYTEST_XDIST_WORKER", ""))
+    if not KEPT:
+        cluster.do("down")  # of a run that was killed
     try:
         cluster.do("up")
         yield cluster
@@ -44,6 +56,14 @@ def cluster() -> Iterator[Cluster]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For the files of one module's tests."""
     return tmp_path_factory.mktemp("e2e")
+
+
+@pytest.fixture
+def fresh(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Release]:
+    """One that is not installed yet, for this test alone, in a namespace that is empty."""
+    product(cluster)
+    with strict_namespace(cluster, request.module.NAMESPACE) as namespace:
+        yield Release(cluster, namespace)
 
 
 @pytest.fixture(scope="module")
@@ -67,20 +87,36 @@ def rollout(release: Release) -> Iterator[Rollout]:
 
 
 @pytest.fixture
+def under_load(
+    release: Release, folder: Path, request: pytest.FixtureRequest, note: Callable[..., None]
+) -> Iterator[Load]:
+    """Calls at a constant rate before, during and after what the test does; told in the report."""
+    file = folder / request.node.name
+    words = ["--retries"] if request.node.get_closest_marker("retries") else []
+    with release.doors() as address, loading(release.cluster, address, file, *words) as load:
+        until(lambda: len(load.so_far().lines) > RATE)
+        yield load
+    note(**load.so_far().told())
+
+
+@pytest.fixture
 def note(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Takes figures into the report."""
 
     def note(**figures: Any) -> None:
-        request.config.stash[_REPORT].note(_name(request.node), **figures)
+        request.node.user_properties.append(("figures", json.dumps(figures)))
 
     return note
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_REPORT] = Report()
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Report())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(_LONG)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
     if not CURRENT:
         return
     for item in items:
@@ -88,26 +124,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs a cluster of this machine"))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    report = yield
-    phases = item.stash.setdefault(_PHASES, {})
-    phases[report.when] = report.duration
-    if report.when == "call" or report.outcome != "passed":
-        item.stash.setdefault(_OUTCOME, report.outcome)
-    if report.when == "teardown":
-        outcome = item.stash.get(_OUTCOME, report.outcome)
-        item.config.stash[_REPORT].ended(_name(item), outcome, phases)
-    return report
+def pytest_testnodedown(node: Any, error: object) -> None:
+    if error and not CURRENT and not KEPT:
+        _cluster_of(node.gateway.id).do("down")
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    terminalreporter.section("report")
-    terminalreporter.write(config.stash[_REPORT].text())
-
-
-_OUTCOME = pytest.StashKey[str]()
-
-
-def _name(item: pytest.Item) -> str:
-    return f"{item.path.stem.removeprefix('test_')}: {item.name.removeprefix('test_')}"
+def _cluster_of(worker: str) -> Cluster:
+    return Cluster(f"{NAME}-{worker}" if worker else NAME)

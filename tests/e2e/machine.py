@@ -61,14 +61,23 @@ def _others() -> list[Living]:
 
 def _mine() -> Iterator[Path]:
     """Every process that is in none of the others, and no command that was sent into one."""
-    theirs = {
-        _link(Path(f"/proc/{one.pid}/ns/{name}"))
-        for one in _others()
-        for name in ("pid_for_children", "net")
-    }
+    firsts = {str(one.pid) for one in _others()}
+    networks = {_link(Path(f"/proc/{first}/ns/net")) for first in firsts}
     for folder in Path("/proc").glob("[0-9]*"):
-        if not {_link(folder / "ns/pid_for_children"), _link(folder / "ns/net")} & theirs:
+        sent = _link(folder / "ns/net") in networks
+        # Pods have networks of their own, and yet descend from the first process.
+        if not sent and not firsts & {folder.name, *_ancestors(folder.name)}:
             yield folder
+
+
+def _ancestors(process: str) -> Iterator[str]:
+    while process != "0":
+        try:
+            stat = Path(f"/proc/{process}/stat").read_text()
+        except OSError:
+            return
+        process = stat.rpartition(")")[2].split()[1]
+        yield process
 
 
 def _link(path: Path) -> str:

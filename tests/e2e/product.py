@@ -1,22 +1,21 @@
-"""The product on a cluster: the images of this checkout, built and brought there once."""
+"""The product on a cluster: the images of this checkout, brought there once."""
 
 import os
 from functools import cache
 
-from local.cluster.programs import cache as cached
+from local.cluster.images import archive
+from local.cluster.product import REGISTRY, SERVICES, TAG, TINY
 from tests.e2e.clusters import Cluster
 
-# Set: the images as they were built last are taken; a cluster that is kept may have them, too.
-AS_BUILT = os.environ.get("E2E_IMAGES", "")
+# A cluster that is kept has them from the run before.
+LOADED = os.environ.get("E2E_IMAGES") == "loaded"
+_IMAGES = (f"gateway:{TAG}", *(f"{name}:{tag}" for name in SERVICES for tag in (TAG, TINY)))
 
 
 @cache
 def product(cluster: Cluster) -> None:
-    """Builds and loads the images; a cluster that others started has to have them already."""
-    if not cluster.own or AS_BUILT == "loaded":
+    """Loads the images as `make images` built them; a cluster that others started has its own."""
+    if not cluster.own or LOADED:
         return
-    if AS_BUILT != "built":
-        cluster.do("images")
-        return
-    for file in sorted((cached() / "images").glob("localhost_trilens_*.tar")):
-        cluster.do("load", str(file))
+    for image in _IMAGES:
+        cluster.do("load", str(archive(f"{REGISTRY}/{image}")))

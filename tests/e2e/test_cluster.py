@@ -14,6 +14,8 @@ from local.cluster.place import Living, Place
 from tests.e2e.clusters import Cluster, gpu_pod, namespace, pod, until
 from tests.e2e.machine import OWN, Machine
 
+pytestmark = pytest.mark.own
+
 NAME = OWN
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from tests.e2e.clusters import Cluster, Json, gpu_pod, until
 from tests.e2e.loading import calls, loading
-from tests.e2e.product import product
-from tests.e2e.releases import Release, is_ready, merged, strict_namespace
+from tests.e2e.releases import Release, is_ready, merged
 from tests.e2e.values import tiny
 
 pytestmark = pytest.mark.own
@@ -24,13 +23,6 @@ def _healthy(cluster: Cluster) -> Iterator[None]:
     yield
     for gpu in GPUS:
         cluster.do("gpu", gpu, "healthy")
-
-
-@pytest.fixture
-def release(cluster: Cluster) -> Iterator[Release]:
-    product(cluster)
-    with strict_namespace(cluster, NAMESPACE):
-        yield Release(cluster, NAMESPACE)
 
 
 def on_gpus(replicas: int, **detector: Any) -> Json:
@@ -48,55 +40,55 @@ def gpu_of(release: Release, pod: Json) -> str:
 
 
 def test_two_pods_get_a_gpu_each_and_a_third_waits_until_one_is_free(
-    release: Release, tmp_path: Path
+    fresh: Release, tmp_path: Path
 ):
-    release.install(on_gpus(3), tmp_path, wait=False)
-    until(lambda: release.ready("detector") == 2, seconds=180)
+    fresh.install(on_gpus(3), tmp_path, wait=False)
+    until(lambda: fresh.ready("detector") == 2, seconds=180)
 
-    given = [gpu_of(release, pod) for pod in release.pods("detector") if is_ready(pod)]
-    (waiting,) = [pod for pod in release.pods("detector") if "nodeName" not in pod["spec"]]
+    given = [gpu_of(fresh, pod) for pod in fresh.pods("detector") if is_ready(pod)]
+    (waiting,) = [pod for pod in fresh.pods("detector") if "nodeName" not in pod["spec"]]
 
     assert sorted(given) == list(GPUS)
     (condition,) = waiting["status"]["conditions"]
     assert "Insufficient nvidia.com/gpu" in condition["message"]
 
-    release.kubectl("scale", "deployment", f"{release.fullname}-detector", "--replicas=2")
-    until(lambda: len(release.pods("detector")) == 2)
+    fresh.kubectl("scale", "deployment", f"{fresh.fullname}-detector", "--replicas=2")
+    until(lambda: len(fresh.pods("detector")) == 2)
 
 
-def test_a_pod_that_waits_runs_once_a_gpu_is_free(release: Release, tmp_path: Path):
+def test_a_pod_that_waits_runs_once_a_gpu_is_free(fresh: Release, tmp_path: Path):
     for name in ("first", "second"):
-        release.kubectl("create", "--filename=-", content=gpu_pod(name))
-    release.kubectl("wait", "pods", "first", "second", "--for=condition=Ready", "--timeout=60s")
-    release.install(on_gpus(1), tmp_path, wait=False)
-    until(lambda: "conditions" in release.pods("detector")[0]["status"])
-    assert release.ready("detector") == 0
+        fresh.kubectl("create", "--filename=-", content=gpu_pod(name))
+    fresh.kubectl("wait", "pods", "first", "second", "--for=condition=Ready", "--timeout=60s")
+    fresh.install(on_gpus(1), tmp_path, wait=False)
+    until(lambda: "conditions" in fresh.pods("detector")[0]["status"])
+    assert fresh.ready("detector") == 0
 
-    release.kubectl("delete", "pod", "first")
+    fresh.kubectl("delete", "pod", "first")
 
-    until(lambda: release.ready("detector") == 1, seconds=120)
+    until(lambda: fresh.ready("detector") == 1, seconds=120)
 
 
 def test_a_pod_whose_gpu_is_lost_is_taken_out_and_moves_when_it_is_deleted(
-    cluster: Cluster, release: Release, tmp_path: Path, note: Callable[..., None]
+    cluster: Cluster, fresh: Release, tmp_path: Path, note: Callable[..., None]
 ):
-    release.install(on_gpus(1), tmp_path)
-    (pod,) = release.pods("detector")
-    lost = gpu_of(release, pod)
-    with release.doors() as address:
+    fresh.install(on_gpus(1), tmp_path)
+    (pod,) = fresh.pods("detector")
+    lost = gpu_of(fresh, pod)
+    with fresh.doors() as address:
         assert not calls(cluster, address, tmp_path / "before", "--calls=5").partial
 
         with loading(cluster, address, tmp_path / "while", "--rate=10"):
             cluster.do("gpu", lost, "lost")
-            until(lambda: release.ready("detector") == 0, seconds=60)
+            until(lambda: fresh.ready("detector") == 0, seconds=60)
         name = pod["metadata"]["name"]
-        until(lambda: "Readiness probe failed" in events(release, name))
-        note(event=events(release, name).splitlines()[-1])
+        until(lambda: "Readiness probe failed" in events(fresh, name))
+        note(event=events(fresh, name).splitlines()[-1])
 
-        release.kubectl("delete", "pod", name)  # what the documentation says
-        until(lambda: release.ready("detector") == 1, seconds=120)
-        (other,) = release.pods("detector")
-        assert gpu_of(release, other) != lost
+        fresh.kubectl("delete", "pod", name)  # what the documentation says
+        until(lambda: fresh.ready("detector") == 1, seconds=120)
+        (other,) = fresh.pods("detector")
+        assert gpu_of(fresh, other) != lost
         until(lambda: not calls(cluster, address, tmp_path / "after", "--calls=5").partial)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.clusters import Cluster, Json, until
 from tests.e2e.nodes import TAINT, forget, node, play
-from tests.e2e.releases import Release, merged, strict_namespace
+from tests.e2e.releases import Release, merged
 from tests.e2e.values import tiny
 
 pytestmark = pytest.mark.own
@@ -43,12 +43,6 @@ def _nodes(cluster: Cluster) -> Iterator[None]:
     forget(cluster)
     cluster.kubectl("delete", "resourceslices", *claimed)
     cluster.kubectl("delete", "deviceclass", DRIVER)
-
-
-@pytest.fixture
-def release(cluster: Cluster) -> Iterator[Release]:
-    with strict_namespace(cluster, NAMESPACE):
-        yield Release(cluster, NAMESPACE)
 
 
 def device_class() -> Json:
@@ -97,33 +91,33 @@ def nodes_of(release: Release) -> Counter[str]:
     ],
 )
 def test_pods_land_where_what_they_ask_for_is(
-    release: Release, tmp_path: Path, kind: str, accelerator: Json
+    fresh: Release, tmp_path: Path, kind: str, accelerator: Json
 ):
-    release.install(played(8, accelerator=accelerator), tmp_path)
+    fresh.install(played(8, accelerator=accelerator), tmp_path)
 
-    assert {name.partition("-")[0] for name in nodes_of(release)} == {kind}
+    assert {name.partition("-")[0] for name in nodes_of(fresh)} == {kind}
 
 
-def test_a_claim_that_no_device_is_left_for_waits_and_says_so(release: Release, tmp_path: Path):
+def test_a_claim_that_no_device_is_left_for_waits_and_says_so(fresh: Release, tmp_path: Path):
     there = DEVICES * len(ZONES)
     dra = {"kind": "dra", "deviceClass": DRIVER}
 
-    release.install(played(there + 1, accelerator=dra), tmp_path, wait=False)
+    fresh.install(played(there + 1, accelerator=dra), tmp_path, wait=False)
 
-    until(lambda: release.ready("detector") == there, seconds=120)
-    (waiting,) = [pod for pod in release.pods("detector") if "nodeName" not in pod["spec"]]
+    until(lambda: fresh.ready("detector") == there, seconds=120)
+    (waiting,) = [pod for pod in fresh.pods("detector") if "nodeName" not in pod["spec"]]
     (condition,) = waiting["status"]["conditions"]
     assert condition["reason"] == "Unschedulable"
     assert "cannot allocate all claims" in condition["message"]
 
 
 def test_a_hundred_pods_spread_over_zones(
-    release: Release, tmp_path: Path, note: Callable[..., None]
+    fresh: Release, tmp_path: Path, note: Callable[..., None]
 ):
     begun = time.monotonic()
     spread = {"zones": "required", "nodes": "preferred"}
-    release.install(played(MANY, spread=spread), tmp_path)
+    fresh.install(played(MANY, spread=spread), tmp_path)
 
-    zones = Counter(name.partition("-")[2] for name in nodes_of(release).elements())
+    zones = Counter(name.partition("-")[2] for name in nodes_of(fresh).elements())
     note(seconds_until_all_are_ready=round(time.monotonic() - begun, 1), zones=dict(zones))
     assert zones == {zone: MANY // len(ZONES) for zone in ZONES}

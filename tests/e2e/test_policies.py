@@ -8,6 +8,8 @@ from local.cluster import network
 from local.cluster.oci import PROBE
 from tests.e2e.clusters import Cluster, Json, pod, until
 
+pytestmark = pytest.mark.own
+
 NAMESPACE = "policies"
 
 

@@ -21,25 +21,15 @@ LOAD = "--rate=20"
 
 
 @pytest.fixture(scope="module")
-def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
+def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
     """Two detectors on two GPUs: none is left."""
     product(cluster)
     detector = {"version": STABLE, "replicas": 2, "accelerator": {"kind": "whole"}}
     values = merged(tiny("detector"), {"models": {"detector": detector}})
     with strict_namespace(cluster, NAMESPACE):
         release = Release(cluster, NAMESPACE)
-        release.install(values, tmp_path_factory.mktemp("gpus"))
+        release.install(values, folder)
         yield release
-
-
-@pytest.fixture
-def rollout(release: Release) -> Iterator[Rollout]:
-    before = release.revision()
-    rollout = Rollout(release)
-    yield rollout
-    rollout.run("abort")
-    release.helm("rollback", release.name, str(before), "--force-conflicts")
-    until(lambda: release.ready("detector", "stable") == 2, seconds=120)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ if mv {folder}/armed {folder}/fired 2>/dev/null; then
             --selector 'owner=helm,status in (pending-upgrade,pending-rollback)')
         if [ -n "$pending" ]; then kill -9 $child $PPID; fi
         kill -CONT $child
-        sleep 0.02
+        sleep 0.1
     done
     exit 1
 fi

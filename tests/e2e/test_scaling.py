@@ -1,16 +1,14 @@
 """Scaling: replicas follow the queue, up and down, and new pods get their share of the calls."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.clusters import Cluster, Json, until
-from tests.e2e.loading import Calls, loading, rest
-from tests.e2e.product import product
-from tests.e2e.releases import Release, merged, strict_namespace
+from tests.e2e.loading import loading, rest
+from tests.e2e.releases import Release, merged
 from tests.e2e.values import tiny
 
 NAMESPACE = "scaling"
@@ -20,13 +18,6 @@ LEAST_SHARE = 0.8
 HELD_SECONDS = 60.0  # thrice as long as fewer have to suffice before pods go
 
 Noting = Callable[..., None]
-
-
-@pytest.fixture
-def release(cluster: Cluster) -> Iterator[Release]:
-    product(cluster)
-    with strict_namespace(cluster, NAMESPACE):
-        yield Release(cluster, NAMESPACE)
 
 
 def answered(release: Release, component: str) -> Mapping[str, tuple[float, float]]:
@@ -52,18 +43,19 @@ def shares(release: Release, component: str) -> Mapping[str, float]:
     return {name: rate / fair for name, rate in rates.items()}
 
 
-@pytest.mark.parametrize("component", ["gateway", "detector"])
+# Elsewhere all calls go through one gateway.
+@pytest.mark.parametrize("component", [pytest.param("gateway", marks=pytest.mark.own), "detector"])
 def test_new_pods_get_their_share_of_the_calls_soon(
-    cluster: Cluster, release: Release, tmp_path: Path, note: Noting, component: str
+    cluster: Cluster, fresh: Release, tmp_path: Path, note: Noting, component: str
 ):
-    release.install(tiny("detector", replicas=1), tmp_path)
-    with release.doors() as address, loading(cluster, address, tmp_path / "calls", "--retries"):
-        old = {pod["metadata"]["name"] for pod in release.pods(component)}
-        deployment = f"{release.fullname}-{component}"
-        release.kubectl("scale", "deployment", deployment, "--replicas=3")
-        until(lambda: release.ready(component) == 3, seconds=120)
+    fresh.install(tiny("detector", replicas=1), tmp_path)
+    with fresh.doors() as address, loading(cluster, address, tmp_path / "calls", "--retries"):
+        old = {pod["metadata"]["name"] for pod in fresh.pods(component)}
+        deployment = f"{fresh.fullname}-{component}"
+        fresh.kubectl("scale", "deployment", deployment, "--replicas=3")
+        until(lambda: fresh.ready(component) == 3, seconds=120)
         rest(SETTLED_SECONDS)
-        found = shares(release, component)
+        found = shares(fresh, component)
 
     new = [share for name, share in found.items() if name not in old]
     note(shares_of_new_pods=[round(share, 2) for share in new])
@@ -91,38 +83,33 @@ def scaled() -> Json:
 
 @pytest.mark.own  # elsewhere KEDA may be missing
 def test_replicas_follow_the_queue_up_stay_and_go_down(
-    cluster: Cluster, release: Release, tmp_path: Path, note: Noting
+    cluster: Cluster, fresh: Release, tmp_path: Path, note: Noting
 ):
     cluster.do("add", "keda")
-    release.install(scaled(), tmp_path)
+    fresh.install(scaled(), tmp_path)
 
-    with release.doors() as address, loading(cluster, address, tmp_path / "calls") as load:
+    with fresh.doors() as address, loading(cluster, address, tmp_path / "calls") as load:
         begun = time.monotonic()
-        until(lambda: release.ready("detector") >= 2, seconds=180)
+        until(lambda: fresh.ready("detector") >= 2, seconds=180)
         up = time.monotonic() - begun
-        until(lambda: not troubled(load.so_far().since(time.time() - 10)), seconds=120)
+        until(lambda: not load.so_far().since(time.time() - 10).troubled, seconds=120)
         enough, settled = time.monotonic() - begun, time.time()
-        fewest = least_ready(release, HELD_SECONDS)
+        fewest = least_ready(fresh, HELD_SECONDS)
         held = load.so_far().since(settled)
     ended = time.monotonic()
-    until(lambda: len(release.pods("detector")) == 1, seconds=300)
+    until(lambda: len(fresh.pods("detector")) == 1, seconds=300)
 
     note(
         seconds_until_two_are_ready=round(up, 1),
         seconds_until_all_are_answered=round(enough, 1),
         fewest_while_the_load_stands=fewest,
-        refused_meanwhile=len(troubled(held)),
+        refused_meanwhile=len(held.troubled),
         seconds_until_one_is_left=round(time.monotonic() - ended, 1),
         **load.so_far().told(),
     )
     # Those that are enough have no queue, and stay none the less.
     assert fewest >= 2
-    assert troubled(held) == []
-
-
-def troubled(found: Calls) -> list[Mapping[str, Any]]:
-    """The calls that were not answered in full."""
-    return [*found.failed, *found.partial]
+    assert held.troubled == []
 
 
 def least_ready(release: Release, seconds: float) -> int:

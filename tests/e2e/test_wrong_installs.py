@@ -1,28 +1,19 @@
 """Wrong installs: each ends in one clear message where an operator looks first."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.cluster import network
 from tests.e2e.clusters import Cluster, Json, until
-from tests.e2e.product import product
-from tests.e2e.releases import Release, merged, strict_namespace
+from tests.e2e.releases import Release, merged
 from tests.e2e.values import tiny
 
 NAMESPACE = "wrong"
 PORT = 8766
 NOWHERE = f"http://{network.NODE}:1/objects.tar.gz"
 DIGEST = "0" * 64
-
-
-@pytest.fixture
-def release(cluster: Cluster) -> Iterator[Release]:
-    product(cluster)
-    with strict_namespace(cluster, NAMESPACE):
-        yield Release(cluster, NAMESPACE)
 
 
 def detector(**own: object) -> Json:
@@ -35,26 +26,26 @@ def said(release: Release) -> str:
     return release.kubectl("describe", "pods", "--selector=app.kubernetes.io/component=detector")
 
 
-def test_a_version_that_is_not_there_is_named_in_the_pods_status(release: Release, tmp_path: Path):
-    release.install(detector(version="9.9.9"), tmp_path, wait=False)
+def test_a_version_that_is_not_there_is_named_in_the_pods_status(fresh: Release, tmp_path: Path):
+    fresh.install(detector(version="9.9.9"), tmp_path, wait=False)
 
-    until(lambda: "/models/objects/9.9.9" in said(release), seconds=180)
+    until(lambda: "/models/objects/9.9.9" in said(fresh), seconds=180)
 
 
-def test_too_small_a_memory_limit_is_told_as_such(release: Release, tmp_path: Path):
+def test_too_small_a_memory_limit_is_told_as_such(fresh: Release, tmp_path: Path):
     small = {"requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"memory": "32Mi"}}
 
-    release.install(detector(resources=small), tmp_path, wait=False)
+    fresh.install(detector(resources=small), tmp_path, wait=False)
 
-    until(lambda: "OOMKilled" in said(release), seconds=180)
+    until(lambda: "OOMKilled" in said(fresh), seconds=180)
 
 
-def test_a_gpu_that_no_node_has_is_named_by_the_scheduler(release: Release, tmp_path: Path):
+def test_a_gpu_that_no_node_has_is_named_by_the_scheduler(fresh: Release, tmp_path: Path):
     none_such = {"kind": "whole", "resource": "example.com/gpu-of-tomorrow"}
 
-    release.install(detector(accelerator=none_such), tmp_path, wait=False)
+    fresh.install(detector(accelerator=none_such), tmp_path, wait=False)
 
-    until(lambda: "Insufficient example.com/gpu-of-tomorrow" in said(release), seconds=60)
+    until(lambda: "Insufficient example.com/gpu-of-tomorrow" in said(fresh), seconds=60)
 
 
 def downloaded(uri: str) -> Json:
@@ -64,15 +55,15 @@ def downloaded(uri: str) -> Json:
     return merged(detector(package=package), where)
 
 
-def test_an_unreachable_package_is_named_with_the_reason(release: Release, tmp_path: Path):
-    release.install(downloaded(NOWHERE), tmp_path, wait=False)
+def test_an_unreachable_package_is_named_with_the_reason(fresh: Release, tmp_path: Path):
+    fresh.install(downloaded(NOWHERE), tmp_path, wait=False)
 
-    until(lambda: NOWHERE in said(release) and "refused" in said(release).lower(), seconds=180)
+    until(lambda: NOWHERE in said(fresh) and "refused" in said(fresh).lower(), seconds=180)
 
 
 @pytest.mark.own  # pods reach this machine
 def test_a_package_with_another_digest_is_refused_and_both_are_told(
-    cluster: Cluster, release: Release, tmp_path: Path
+    cluster: Cluster, fresh: Release, tmp_path: Path
 ):
     made = tmp_path / "served"
     made.mkdir()
@@ -87,11 +78,11 @@ def test_a_package_with_another_digest_is_refused_and_both_are_told(
     uri = f"http://{network.NODE}:{PORT}/objects.tar.gz"
     served = ("-m", "http.server", "--bind", network.NODE, "--directory", str(made), str(PORT))
     with cluster.spawn(sys.executable, *served):
-        release.install(downloaded(uri), tmp_path, wait=False)
+        fresh.install(downloaded(uri), tmp_path, wait=False)
 
-        until(lambda: DIGEST in last_message(release), seconds=180)
+        until(lambda: DIGEST in last_message(fresh), seconds=180)
 
-    assert uri in last_message(release) or "digest" in last_message(release)
+    assert uri in last_message(fresh) or "digest" in last_message(fresh)
 
 
 def last_message(release: Release) -> str:
@@ -104,10 +95,10 @@ def last_message(release: Release) -> str:
     return " ".join(words)
 
 
-def test_helm_refuses_a_value_that_does_not_exist_and_names_it(release: Release, tmp_path: Path):
-    words = release.command("install", detector(replica=3), tmp_path)
+def test_helm_refuses_a_value_that_does_not_exist_and_names_it(fresh: Release, tmp_path: Path):
+    words = fresh.command("install", detector(replica=3), tmp_path)
 
-    refusal = release.helm(*words, fails=True)
+    refusal = fresh.helm(*words, fails=True)
 
     assert "replica" in refusal
     assert "models" in refusal

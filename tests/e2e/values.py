@@ -1,9 +1,14 @@
 """Values that releases are installed with here: real models, and tiny ones that predict at once."""
 
+import os
+
 from tests.e2e.clusters import Json
 
+_REGISTRY = os.environ.get("E2E_REGISTRY", "")
 # What `make images` makes: the version is the chart's, whose tags need not be named.
-IMAGES: Json = {"registry": "localhost", "pullPolicy": "Never"}
+IMAGES: Json = (
+    {"registry": _REGISTRY} if _REGISTRY else {"registry": "localhost", "pullPolicy": "Never"}
+)
 # The models' images, with every tiny package in them.
 _WITH_TINY: Json = {"tag": "0.1.0-tiny"}
 # This machine may be busy with other things for seconds: calls wait then, and are not refused.
