@@ -92,6 +92,22 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(form):
     assert running.returncode == 141
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_results_that_cannot_be_written_are_an_error_and_no_partial_answer(form):
+    with serving(FakeGateway()) as server, Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [*COMMAND, "analyze", PHOTOS, *form],
+            check=False,
+            env=environment(server),
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+
+    assert ended.returncode == 3
+    assert ended.stderr == b"Error: [Errno 28] No space left on device\n"
+
+
 def test_many_photos_show_a_bar_on_a_terminal_and_only_there():
     with serving(FakeGateway()) as server:
         terminal, theirs = pty.openpty()

@@ -5,6 +5,7 @@ import sys
 
 from trilens.cli.exits import (
     EXIT_BROKEN_PIPE,
+    EXIT_FAILED,
     EXIT_FULL,
     EXIT_INTERRUPTED,
     EXIT_USAGE,
@@ -40,7 +41,15 @@ def _run() -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except ReaderGone:
-        # Python would flush stdout once more on its way out, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         return EXIT_BROKEN_PIPE
+    except OSError as error:  # such as a disk that is full of results
+        _leave_stdout()
+        print(f"Error: {error}", file=sys.stderr)
+        return EXIT_FAILED
     return code if isinstance(code, int) else EXIT_FULL
+
+
+def _leave_stdout() -> None:
+    # Python would flush it once more on its way out, and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
