@@ -90,11 +90,11 @@ def printed(*command: str, content: Json | None = None, fails: bool = False) -> 
     return done.stderr if fails else done.stdout
 
 
-def until(there: Callable[[], bool], seconds: float = 60) -> None:
+def until(there: Callable[[], bool], seconds: float = 60, every: float = 0.5) -> None:
     limit = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < limit, f"not within {seconds} s"
-        time.sleep(0.5)  # asking takes time of the processors, too
+        time.sleep(every)  # asking takes time of the processors, too
 
 
 def namespace(name: str) -> Json:
