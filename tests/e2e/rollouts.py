@@ -37,9 +37,13 @@ class Going:
     def text(self) -> str:
         return self.file.read_text()
 
+    @property
+    def over(self) -> bool:
+        return self.process.poll() is not None
+
     def says(self, words: str, seconds: float = SECONDS) -> None:
         """Waits until it has said that."""
-        until(lambda: words in self.text or self.process.poll() is not None, seconds)
+        until(lambda: words in self.text or self.over, seconds)
         assert words in self.text, self.text
 
     def ended(self) -> Told:

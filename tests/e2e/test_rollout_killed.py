@@ -58,8 +58,7 @@ def killed_at_each_action(rollout: Rollout, folder: Path, *words: str) -> list[s
     while True:
         file = folder / f"{len(met)}-{words[0]}"
         with rollout.going(file, *words) as going:
-            ended = going.process.poll
-            until(lambda: _new(going.text, met) != "" or ended() is not None, 120, every=0.05)
+            until(lambda: bool(_new(going.text, met)) or going.over, 120, every=0.05)
             if said := _new(going.text, met):
                 met.append(said)
                 going.process.kill()
