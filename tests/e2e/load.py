@@ -28,6 +28,7 @@ _RED: Final = bytes((230, 40, 20))
 # Long: what is counted is whether calls fail, and the machine may be busy with other things.
 _DEADLINE_SECONDS: Final = 20.0
 _TURN_SECONDS: Final = 0.005
+_SETTLING_SECONDS: Final = 0.2
 # What a client without any policy has: gRPC itself sends again only what no server has seen.
 _PLAIN: Final = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
 
@@ -52,6 +53,15 @@ class Sender:
         self._at_most = options.at_most
         self._under_way: set[asyncio.Task[None]] = set()
 
+    async def settle(self) -> None:
+        """Waits until every channel leads to an answer in full.
+
+        Helm is done when each pod is ready for itself; gateways find the models' pods after that.
+        """
+        for ask in self._ask:
+            while not _full(await self._outcome(ask, 0)):  # noqa: ASYNC110 - gateways tell nobody
+                await asyncio.sleep(_SETTLING_SECONDS)
+
     def full(self) -> bool:
         """Whether as many calls are under way as may be."""
         return 0 < self._at_most <= len(self._under_way)
@@ -70,15 +80,16 @@ class Sender:
         caller = number % len(self._messages)
         ask = self._ask[number % len(self._ask)]
         began, clock = time.time(), time.perf_counter()
-        try:
-            answer = await ask(
-                self._messages[caller], timeout=_DEADLINE_SECONDS, metadata=self._metadata
-            )
-            outcome = _outcome(answer)
-        except grpc.aio.AioRpcError as error:
-            outcome = {"code": error.code().name, "why": (error.details() or "")[:300]}
+        outcome = await self._outcome(ask, caller)
         line = {"at": began, "took": time.perf_counter() - clock, "caller": caller, **outcome}
         self._file.write(json.dumps(line) + "\n")
+
+    async def _outcome(self, ask: Any, caller: int) -> dict[str, Any]:
+        message = self._messages[caller]
+        try:
+            return _outcome(await ask(message, timeout=_DEADLINE_SECONDS, metadata=self._metadata))
+        except grpc.aio.AioRpcError as error:
+            return {"code": error.code().name, "why": (error.details() or "")[:300]}
 
 
 def _outcome(answer: pb.AnalyzeImageResponse) -> dict[str, Any]:
@@ -97,6 +108,10 @@ def _outcome(answer: pb.AnalyzeImageResponse) -> dict[str, Any]:
         if outcome.state != pb.STATE_OK
     ]
     return said | ({"partial": "; ".join(why)} if why else {})
+
+
+def _full(outcome: dict[str, Any]) -> bool:
+    return outcome["code"] == "OK" and "partial" not in outcome
 
 
 def _photos(folder: Path | None) -> list[image_pb2.Image]:
@@ -125,6 +140,8 @@ async def run(options: argparse.Namespace) -> None:
     # Line by line, so that what has happened so far can be read at any time.
     with options.file.open("w", buffering=1) as file:
         sender = Sender(channels, options, file)
+        if options.settle:
+            await sender.settle()
         for number in _due(options):
             if number is None:
                 await asyncio.sleep(_TURN_SECONDS)
@@ -177,6 +194,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, help="a folder, a photo for each caller in turn")
     parser.add_argument("--features", nargs="*", default=(), help="by default the deployment's")
     parser.add_argument("--lane", default="", help="asks for that lane")
+    parser.add_argument("--settle", action="store_true", help="begin when all is answered in full")
     parser.add_argument("--retries", action="store_true", help="the published ones; else none")
     return parser.parse_args()
 

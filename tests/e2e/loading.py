@@ -113,12 +113,12 @@ class Load:
 
 @contextmanager
 def loading(cluster: Cluster, target: str, file: Path, *words: str) -> Iterator[Load]:
-    """Calls go out within the block; the last ones have ended when it is left."""
-    first = file.with_name(f"{file.name}-first")
-    # Helm is done when each pod is ready for itself; gateways find the models' pods after that.
-    until(lambda: not calls(cluster, target, first, "--calls=8").troubled)
+    """Calls go out within the block; the last ones have ended when it is left.
+
+    The first that counts comes once one was answered in full.
+    """
     load = Load(file)
-    with cluster.spawn(*_LOAD, target, str(file), *words) as sender:
+    with cluster.spawn(*_LOAD, target, str(file), "--settle", *words) as sender:
         try:
             until(lambda: file.exists() and load.so_far().codes.get("OK", 0) > 0)
             yield load

@@ -142,7 +142,7 @@ def test_replicas_are_handed_to_an_autoscaler_and_back_without_a_gap(
 
     with (
         fresh.doors() as address,
-        loading(cluster, address, tmp_path / "calls") as load,
+        loading(cluster, address, tmp_path / "calls", "--rate=30") as load,
         watched(fresh, "detector", tmp_path / "replicas") as replicas,
     ):
         keep(fresh, "detector")

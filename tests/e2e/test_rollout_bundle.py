@@ -16,7 +16,7 @@ from tests.e2e.values import tiny
 NAMESPACE = "bundle"
 MODELS = {"detector": "objects", "classifier": "attributes"}
 STABLE, SAME, OTHER = "1.0.0", "1.1.0", "1.2.0"
-QUICK = ("--without", "accuracy", "--calls", "60", "--shadow", "50", "--steps", "5,100")
+QUICK = ("--without", "accuracy", "--calls", "60", "--shadow", "50", "--steps", "25,100")
 RATE = "--rate=30"
 
 

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.own, pytest.mark.skipif(not PROMETHEUS, reason="there 
 NAMESPACE = "prometheus"
 ADDRESS = "127.0.0.1:19090"
 STABLE, SAME, OTHER = "1.0.0", "1.1.0", "1.2.0"
-QUICK = ("--without", "accuracy", "--calls", "60", "--shadow", "50", "--steps", "5,50")
+QUICK = ("--without", "accuracy", "--calls", "60", "--shadow", "50", "--steps", "25,50")
 RATE = "--rate=30"
 
 

@@ -15,7 +15,7 @@ NAMESPACE = "scaling"
 SETTLED_SECONDS = 15.0  # after a pod became ready
 MEASURED_SECONDS = 15.0
 LEAST_SHARE = 0.8
-HELD_SECONDS = 60.0  # thrice as long as fewer have to suffice before pods go
+HELD_SECONDS = 30.0  # thrice as long as fewer have to suffice before pods go
 
 Noting = Callable[..., None]
 
@@ -68,7 +68,7 @@ def scaled() -> Json:
     keda = {
         "queueSeconds": 0.2,
         "pollingInterval": 2,
-        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 20}},
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 10}},
     }
     # 30 ms for two photos: a replica does 67 a second, of the 100 that come.
     slow = {
