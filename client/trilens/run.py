@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
@@ -40,6 +41,9 @@ class Run:
         self._defaults = defaults
         self._under_way: dict[int, Answering] = {}
         self._ended: SimpleQueue[Analyzed] = SimpleQueue()
+        # Calls begin on a thread that Ctrl-C does not reach: interrupted there, gRPC loses count of
+        # them, and closing its channel never ends.
+        self._beginning = ThreadPoolExecutor(1, "trilens-call")
 
     def results(self, *, in_order: bool) -> Generator[Analyzed, None, None]:
         """Yields what became of each photo; cancels what is under way when it is closed."""
@@ -61,6 +65,7 @@ class Run:
                     yielded += 1
                     yield waiting.pop(index)
         finally:
+            self._beginning.shutdown()
             for call in self._under_way.values():
                 call.cancel()
 
@@ -75,13 +80,15 @@ class Run:
                 self._defaults.doubt(error)
                 self._ended.put(Analyzed(index, photo, seconds, error=error))
 
+        def begin() -> None:
+            call = self._stub.AnalyzeImage.future(message, timeout=self._timeout, metadata=trace)
+            self._under_way[index] = call
+            call.add_done_callback(ended)
+
         try:
             message = request.build(request.read(photo), self._features)
         except OSError as error:
             self._ended.put(Analyzed(index, photo, 0.0, error=error))
             return
-        call = self._stub.AnalyzeImage.future(
-            message, timeout=self._timeout, metadata=tracing.metadata()
-        )
-        self._under_way[index] = call
-        call.add_done_callback(ended)
+        trace = tracing.metadata()
+        self._beginning.submit(begin).result()
