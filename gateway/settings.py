@@ -68,7 +68,13 @@ class GatewaySettings(Settings):
     max_image_pixels: int = Field(
         ImageLimits().max_pixels, ge=1, description="Largest photo, in pixels before any reduction."
     )
-    max_batch_images: int = Field(16, ge=1, le=1000, description="Most photos in one batch call.")
+    max_batch_images: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="Most photos in one batch call; of more than may be active or wait, some are "
+        "shed even where nobody else calls.",
+    )
     max_active: int = Field(
         0, ge=0, description="Calls worked on at once; 0: two more than compute threads."
     )
