@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ def build(order: Order, folder: Path) -> Package:
         (folder / "card.md").write_text(_card(package))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # other versions are in it, or it is not there
+            folder.parent.rmdir()
         raise
     return package
 
