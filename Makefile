@@ -17,7 +17,7 @@ SCALER := gateway/externalscaler/externalscaler_pb2.py
 GOOGLE := build/googleapis/google/rpc/status.proto
 # Images that were built before are taken as they are if asked for; other clusters have their own.
 E2E := $(DEV) $(STUBS) $(SCALER) $(DEVICES) $(if $(E2E_IMAGES)$(E2E_CONTEXT),,images)
-PYTEST_E2E := TRILENS_E2E=1 .venv-dev/bin/python -m pytest
+PYTEST_E2E := TRILENS_E2E=1 .venv-dev/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PROTOC := .venv-protos/bin/python -m grpc_tools.protoc -I protos -I build/googleapis
 COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
@@ -99,7 +99,7 @@ rollout: .venv-rollout/made $(STUBS) ## roll out a canary on the cluster of the 
 	@.venv-rollout/bin/python -m rollout $(ARGS)
 
 e2e: $(E2E) ## run the tests that need a real cluster, and root and Go (TESTS=... WORKERS=3)
-	@$(PYTEST_E2E) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not weights' $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
+	@$(PYTEST_E2E) -m 'not weights' $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
 
 e2e-core: $(E2E) ## those of them that every change has to pass: install, call, canary, rollback
 	@$(PYTEST_E2E) -m core tests/e2e
