@@ -13,7 +13,7 @@ from opentelemetry.trace import Span, SpanKind
 
 from chassis.call import Call, Deadline, answering, call_from_metadata, valid_id
 from chassis.doors import Context, Handler
-from chassis.errors import Internal, TrilensError, rpc_code
+from chassis.errors import Internal, InvalidRequest, TrilensError, rpc_code
 from chassis.metrics import RPC_IN_FLIGHT, RPC_SECONDS
 from chassis.telemetry import (
     LANE,
@@ -27,6 +27,7 @@ from chassis.telemetry import (
     fail,
     tracer,
 )
+from chassis.unpacking import unpacking
 
 logger = logging.getLogger("trilens.calls")
 
@@ -63,10 +64,11 @@ class Door(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or handler.unary_unary is None or method.startswith(_NOT_OURS):
             return handler
+        unpack = handler.request_deserializer
         return grpc.unary_unary_rpc_method_handler(
             # The stubs know handlers of the blocking API only.
             self._around(cast("Behaviour", handler.unary_unary), method),
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=unpacking(unpack) if unpack else None,
             response_serializer=handler.response_serializer,
         )
 
@@ -82,7 +84,7 @@ class Door(grpc.aio.ServerInterceptor):
             code = grpc.StatusCode.OK
             with answering(call):
                 try:
-                    return await behaviour(request, context)
+                    return await behaviour(_readable(request), context)
                 except asyncio.CancelledError:
                     code = _why_cancelled(call)
                     raise
@@ -113,6 +115,12 @@ class Door(grpc.aio.ServerInterceptor):
         # What the message says goes before what came beside it.
         own_id = valid_id(getattr(request, "request_id", ""))
         return replace(call, request_id=own_id) if own_id else call
+
+
+def _readable(request: Any) -> Any:
+    if isinstance(request, InvalidRequest):
+        raise request
+    return request
 
 
 def _begin(method: str, call: Call) -> Span:
