@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from trilens.v1 import model_pb2
 logger = logging.getLogger(__name__)
 
 _DESCRIBE_SECONDS: Final = 1.0
+_SILENT_SECONDS: Final = 10.0  # undescribed, until the log asks whether the address is right
 _AWAY: Final = frozenset(
     (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 )
@@ -108,11 +110,16 @@ class Replica:
                 self._idle.set()
 
     async def _learn(self) -> None:
+        suspect = time.monotonic() + _SILENT_SECONDS
         while True:
             try:
                 self._told(await self._connection.model((), _DESCRIBE_SECONDS, patient=True))
             except grpc.aio.AioRpcError as error:
                 logger.debug("%s does not describe itself yet: %s", self._address, error.details())
+                if time.monotonic() > suspect:
+                    suspect = math.inf  # said once
+                    text = "no model at %s for %.0f s; is the address right? %s"
+                    logger.warning(text, self._address, _SILENT_SECONDS, error.details())
                 if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
                     await asyncio.sleep(_DESCRIBE_SECONDS)
             else:

@@ -46,7 +46,8 @@ class Explanation:
     """An error taken apart; as a string it is one sentence for people."""
 
     code: str  # name of the gRPC status code; empty if no call was made
-    reason: str  # machine-readable, such as "QUEUE_FULL"; UNREACHABLE and UNREADABLE are our own
+    # Machine-readable, such as "QUEUE_FULL"; UNREACHABLE, UNREADABLE and TOO_LARGE are our own.
+    reason: str
     message: str  # the server's words, or the system's
     violations: tuple[Violation, ...] = ()
     retry_after: timedelta | None = None  # when the server would like to be asked again
@@ -68,6 +69,8 @@ class Explanation:
             return "cannot reach the server"
         if self.reason == "UNREADABLE":
             return "cannot read the photo"
+        if self.reason == "TOO_LARGE":
+            return "the message is too large; send fewer or smaller photos in one call"
         return _PLAIN.get(self.code, f"the call failed ({self.code})")
 
 
@@ -97,9 +100,18 @@ def _explain_call(error: grpc.RpcError) -> Explanation:
                 return _explain_status(status_pb2.Status.FromString(value))
             except message.DecodeError:
                 break
-    # Trilens always says why it is unavailable; whoever does not is the network.
-    reason = "UNREACHABLE" if code is grpc.StatusCode.UNAVAILABLE else ""
-    return Explanation(code.name, reason, error.details() or "")
+    return Explanation(code.name, _reason_of_grpc(error), error.details() or "")
+
+
+def _reason_of_grpc(error: grpc.Call | grpc.aio.AioRpcError) -> str:
+    """Trilens always says why it is unavailable or has no room; who does not is gRPC itself."""
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return "UNREACHABLE"
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in (
+        error.details() or ""
+    ):
+        return "TOO_LARGE"
+    return ""
 
 
 def _explain_status(status: status_pb2.Status) -> Explanation:

@@ -8,7 +8,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from tests.client.fakes import FakeGateway, Refusal, partial_answer, serving, status
 from trilens import Client, Violation, explain
-from trilens.v1 import analysis_pb2
+from trilens.v1 import analysis_pb2, analysis_pb2_grpc, image_pb2
 
 
 def refused_with(refusal: Refusal) -> grpc.RpcError:
@@ -55,6 +55,20 @@ def test_a_full_server_says_when_to_try_again():
 
     assert explanation.retry_after == timedelta(seconds=0.25)
     assert str(explanation) == "too much at once: queue full; try again in 0.25 s"
+
+
+def test_a_message_that_grpc_does_not_carry_is_called_too_large():
+    request = analysis_pb2.AnalyzeImageRequest(image=image_pb2.Image(content=bytes(2000)))
+    limit = (("grpc.max_send_message_length", 1000),)
+    with serving(FakeGateway()) as server, grpc.insecure_channel(server, limit) as channel:
+        stub = analysis_pb2_grpc.ImageAnalysisServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.AnalyzeImage(request, timeout=10)
+
+    explanation = explain(refused.value)
+
+    assert explanation.reason == "TOO_LARGE"
+    assert str(explanation).startswith("the message is too large; send fewer or smaller photos")
 
 
 def test_a_call_that_failed_for_its_features_tells_of_each():

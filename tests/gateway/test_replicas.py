@@ -305,6 +305,22 @@ async def test_a_name_that_can_be_none_is_told_to_the_caller_at_once_and_in_the_
     assert "detector..svc cannot be the name of anything" in caplog.text
 
 
+async def test_an_address_where_nobody_answers_is_told_once_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.replica._SILENT_SECONDS", 0.0)
+    address = f"127.0.0.1:{free_port()}"
+    made = RemoteBackend("objects", DETECTION, address)
+    await made.start()
+    told = f"no model at {address} for 0 s; is the address right?"
+    await until(lambda: told in caplog.text)
+
+    await asyncio.sleep(2)  # it is asked again every second
+
+    assert caplog.text.count("no model at") == 1
+    await made.stop()
+
+
 async def test_where_nobody_is_named_the_caller_is_told_at_once(pods: Pods) -> None:
     async with backend(pods) as service:
         end = await ask(service)
