@@ -8,11 +8,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.cluster.alone import alone
 from tests.e2e.clusters import Cluster, until
 
 # Before others on the machine: a clock that is late would send too little.
@@ -118,7 +119,10 @@ def loading(cluster: Cluster, target: str, file: Path, *words: str) -> Iterator[
     The first that counts comes once one was answered in full.
     """
     load = Load(file)
-    with cluster.spawn(*_LOAD, target, str(file), "--settle", *words) as sender:
+    with (
+        _turn(words),
+        cluster.spawn(*_LOAD, target, str(file), "--settle", *words) as sender,
+    ):
         try:
             until(lambda: file.exists() and load.so_far().codes.get("OK", 0) > 0)
             yield load
@@ -143,6 +147,12 @@ def all_answered(found: Calls) -> bool:
 def rest(seconds: float) -> None:
     """Lets calls go on for a while: what is awaited is that nothing happens to them."""
     time.sleep(seconds)
+
+
+def _turn(words: Sequence[str]) -> AbstractContextManager[None]:
+    # Two full loads beside each other are more than two cores answer: workers take turns.
+    rates = [float(word.removeprefix("--rate=")) for word in words if word.startswith("--rate=")]
+    return alone("full load") if max(rates, default=RATE) >= RATE else nullcontext()
 
 
 def _stop(sender: "subprocess.Popen[bytes]") -> None:

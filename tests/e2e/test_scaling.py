@@ -15,6 +15,7 @@ NAMESPACE = "scaling"
 SETTLED_SECONDS = 15.0  # after a pod became ready
 MEASURED_SECONDS = 15.0
 LEAST_SHARE = 0.8
+SHARED = ("--retries", "--rate=40")
 HELD_SECONDS = 30.0  # thrice as long as fewer have to suffice before pods go
 
 Noting = Callable[..., None]
@@ -49,7 +50,7 @@ def test_new_pods_get_their_share_of_the_calls_soon(
     cluster: Cluster, fresh: Release, tmp_path: Path, note: Noting, component: str
 ):
     fresh.install(tiny("detector", replicas=1), tmp_path)
-    with fresh.doors() as address, loading(cluster, address, tmp_path / "calls", "--retries"):
+    with fresh.doors() as address, loading(cluster, address, tmp_path / "calls", *SHARED):
         old = {pod["metadata"]["name"] for pod in fresh.pods(component)}
         deployment = f"{fresh.fullname}-{component}"
         fresh.kubectl("scale", "deployment", deployment, "--replicas=3")
