@@ -6,7 +6,7 @@ PROCESSES ?= 1
 PORT ?= 0
 PHOTO ?= tests/photos/two_people.jpg
 TESTS ?= tests
-WORKERS ?= 3
+WORKERS ?= 2
 
 SERVE := .venv/made
 DEV := .venv-dev/made
@@ -98,7 +98,7 @@ images: $(DEV) $(DEVICES) ## build the container images, and load them into the 
 rollout: .venv-rollout/made $(STUBS) ## roll out a canary on the cluster of the kube context (ARGS="start detector=1.1.0")
 	@.venv-rollout/bin/python -m rollout $(ARGS)
 
-e2e: $(E2E) ## run the tests that need a real cluster, and root and Go (TESTS=... WORKERS=3)
+e2e: $(E2E) ## run the tests that need a real cluster, and root and Go (TESTS=... WORKERS=2)
 	@$(PYTEST_E2E) -m 'not weights' $(if $(filter tests,$(TESTS)),tests/e2e,$(TESTS))
 
 e2e-core: $(E2E) ## those of them that every change has to pass: install, call, canary, rollback
