@@ -33,6 +33,8 @@ def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
     lines = logging.StreamHandler(stream)
     lines.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[lines], force=True)
+    # It warns of every odd entry in callers' baggage, by its words: those are not for the log.
+    logging.getLogger("opentelemetry.baggage").setLevel(logging.ERROR)
 
 
 def _call() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from chassis.call import answering
+from chassis.call import Deadline, answering, call_from_metadata
 from chassis.logs import JsonFormatter, configure_logging
 from chassis.telemetry import below
 from tests.harness import a_call
@@ -71,10 +71,27 @@ def test_within_a_call_a_line_names_its_request_and_trace(stream: io.StringIO) -
     assert "request_id" not in outside
 
 
-def test_the_level_is_the_processs(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [])
-    monkeypatch.setattr(root, "level", root.level)
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The root logger, as it was when the test ends."""
+    logger = logging.getLogger()
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "level", logger.level)
+
+
+@pytest.mark.usefixtures("root")
+def test_what_callers_write_into_their_baggage_is_not_logged() -> None:
+    stream = io.StringIO()
+    configure_logging("INFO", stream)
+
+    for baggage in ("secret", "secret=" + "x" * 5000, "sécret=1"):
+        call_from_metadata((("baggage", baggage),), Deadline.after(5), "somebody")
+
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.usefixtures("root")
+def test_the_level_is_the_processs() -> None:
     stream = io.StringIO()
 
     configure_logging("WARNING", stream)
