@@ -2,22 +2,19 @@
 
 import hashlib
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from local.cluster import network
 from tests.e2e.answers import analyze
 from tests.e2e.clusters import Cluster, Json, until
+from tests.e2e.downloads import MADE, PORT, address, served
 from tests.e2e.releases import PATIENCE, Release, merged
 from tests.e2e.values import PHOTO, tiny
 
 NAMESPACE = "packages"
-PORT = 8767
-MADE = Path("build/tiny/objects")
 OLD, NEW = "1.0.0", "1.1.0"
 
 # The published image: it has the default packages, and none of the tiny ones.
@@ -29,18 +26,12 @@ pytestmark = pytest.mark.own  # files and a server of this machine
 def test_a_package_is_downloaded_from_a_web_server(
     cluster: Cluster, fresh: Release, tmp_path: Path
 ):
-    for version in (OLD, NEW):
-        folder = f"--directory={MADE / version}"
-        archive = f"--file={tmp_path / version}.tar.gz"
-        cluster.run("tar", "--create", "--gzip", archive, folder, ".")
     opened = {"networkPolicy": {"packages": [{"ports": [{"port": PORT}]}]}}
-    served = ("--bind", network.NODE, "--directory", str(tmp_path), str(PORT))
-    with cluster.spawn(sys.executable, "-m", "http.server", *served):
+    with served(cluster, tmp_path, OLD, NEW):
         fresh.install(merged(detector(**downloaded(OLD)), opened), tmp_path)
         assert answers(fresh) == OLD
 
-        change(fresh, merged(detector(**downloaded(NEW)), opened), tmp_path)
-        until(lambda: answers(fresh) == NEW)  # the old pod serves until it is found to leave
+        becomes_new(fresh, merged(detector(**downloaded(NEW)), opened), tmp_path)
 
 
 def test_a_package_lies_on_a_volume(cluster: Cluster, fresh: Release, tmp_path: Path):
@@ -52,8 +43,7 @@ def test_a_package_lies_on_a_volume(cluster: Cluster, fresh: Release, tmp_path: 
         fresh.install(detector(version=OLD, package=package), tmp_path)
         assert answers(fresh) == OLD
 
-        change(fresh, detector(version=NEW, package=package), tmp_path)
-        until(lambda: answers(fresh) == NEW)  # the old pod serves until it is found to leave
+        becomes_new(fresh, detector(version=NEW, package=package), tmp_path)
 
 
 def test_a_package_is_an_image_volume(cluster: Cluster, fresh: Release, tmp_path: Path):
@@ -64,8 +54,7 @@ def test_a_package_is_an_image_volume(cluster: Cluster, fresh: Release, tmp_path
     fresh.install(detector(version=OLD, package=package), tmp_path)
     assert answers(fresh) == OLD
 
-    change(fresh, detector(version=NEW, package=package), tmp_path)
-    until(lambda: answers(fresh) == NEW)  # the old pod serves until it is found to leave
+    becomes_new(fresh, detector(version=NEW, package=package), tmp_path)
 
 
 def detector(**own: object) -> Json:
@@ -76,24 +65,29 @@ def detector(**own: object) -> Json:
 def downloaded(version: str) -> Json:
     """A version from this machine's web server."""
     digest = hashlib.sha256((MADE / version / "manifest.json").read_bytes()).hexdigest()
-    uri = f"http://{network.NODE}:{PORT}/{version}.tar.gz"
-    return {
-        "version": version,
-        "package": {"source": "download", "uri": uri, "sha256": digest},
-    }
+    package = {"source": "download", "uri": address(version), "sha256": digest}
+    return {"version": version, "package": package}
 
 
-def change(release: Release, values: Json, folder: Path) -> None:
-    """An upgrade to exactly these values; the pod before still answers while it drains."""
+def becomes_new(release: Release, values: Json, folder: Path) -> None:
+    """An upgrade to exactly these values; the pod before answers until it is found to leave."""
     release.helm(*release.command("upgrade", values, folder))
+    until(lambda: answers(release) == NEW)
 
 
 def answers(release: Release) -> str:
     """The version that finds a photo's objects."""
-    with release.door() as address:
-        answer = analyze(release.cluster, address, PHOTO)
+    with release.door() as door:
+        until(lambda: leads_somewhere(release.cluster, door))
+        answer = analyze(release.cluster, door, PHOTO)
     assert answer["outcomes"]["objects"]["state"] == "STATE_OK", answer
     return str(answer["outcomes"]["objects"]["model"]["version"])
+
+
+def leads_somewhere(cluster: Cluster, door: str) -> bool:
+    """Whether the node knows a Service's pods yet, a moment after they are ready."""
+    connect = f"timeout 2 bash -c '</dev/tcp/{door.replace(':', '/')}'"
+    return "open" in cluster.run("sh", "-c", f"{connect} 2>/dev/null && echo open || true")
 
 
 @contextmanager

@@ -1,17 +1,17 @@
 """Wrong installs: each ends in one clear message where an operator looks first."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from local.cluster import network
 from tests.e2e.clusters import Cluster, Json, until
+from tests.e2e.downloads import PORT, address, served
 from tests.e2e.releases import Release, merged
 from tests.e2e.values import tiny
 
 NAMESPACE = "wrong"
-PORT = 8766
+VERSION = "1.0.0"
 NOWHERE = f"http://{network.NODE}:1/objects.tar.gz"
 DIGEST = "0" * 64
 
@@ -65,24 +65,12 @@ def test_an_unreachable_package_is_named_with_the_reason(fresh: Release, tmp_pat
 def test_a_package_with_another_digest_is_refused_and_both_are_told(
     cluster: Cluster, fresh: Release, tmp_path: Path
 ):
-    made = tmp_path / "served"
-    made.mkdir()
-    cluster.run(
-        "tar",
-        "--create",
-        "--gzip",
-        f"--file={made}/objects.tar.gz",
-        "--directory=build/tiny/objects/1.0.0",
-        ".",
-    )
-    uri = f"http://{network.NODE}:{PORT}/objects.tar.gz"
-    served = ("-m", "http.server", "--bind", network.NODE, "--directory", str(made), str(PORT))
-    with cluster.spawn(sys.executable, *served):
-        fresh.install(downloaded(uri), tmp_path, wait=False)
+    with served(cluster, tmp_path, VERSION):
+        fresh.install(downloaded(address(VERSION)), tmp_path, wait=False)
 
         until(lambda: DIGEST in last_message(fresh), seconds=180)
 
-    assert uri in last_message(fresh) or "digest" in last_message(fresh)
+    assert address(VERSION) in last_message(fresh) or "digest" in last_message(fresh)
 
 
 def last_message(release: Release) -> str:
