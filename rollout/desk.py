@@ -18,6 +18,7 @@ from rollout.observe import Observer
 from rollout.observed import Observed
 from rollout.records import Records
 from rollout.scrape import NoPages, PodPages, PrometheusPages, Source
+from rollout.sign import Sign
 from rollout.state import State
 from rollout.store import ConfigMapStore, FileStore, Store
 
@@ -40,7 +41,8 @@ class Desk:
         self.api = Api.connect(place.context, place.namespace)
         self.names = Names.find(self.api, place.release)
         self.records = Records(self.api, place.release) if place.gitops is None else None
-        self.helm = Helm(place.release, self.api.namespace, place.context)
+        self.sign = Sign()
+        self.helm = Helm(place.release, self.api.namespace, place.context, self.sign)
 
     @cached_property
     def store(self) -> Store:
@@ -74,7 +76,7 @@ class Desk:
         if self.records is None:
             yield None
             return
-        lease = Lease(self.api, f"{self.names.full}-rollout", self._owner())
+        lease = Lease(self.api, f"{self.names.full}-rollout", self._owner(), self.sign)
         with lease.held(patience):
             yield lease
 

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from rollout.api import Api, Conflict, Json, Missing, Refused, Unreachable
+from rollout.sign import Sign, is_gone, remove
 
 _LASTS: Final = 20  # seconds after which a holder that is not heard of has lost it
 _RENEWED: Final = 4.0  # every so many seconds
 _CLOCKS: Final = 15  # seconds by which two machines' clocks may differ
+_SIGN: Final = "trilens.dev/sign"  # annotation: the holder's sign of life on its own machine
 _FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -28,10 +30,11 @@ class Lost(Exception):
 class Lease:
     """The lock of one release; `mine()` is to be asked before anything is changed."""
 
-    def __init__(self, api: Api, name: str, owner: Json) -> None:
+    def __init__(self, api: Api, name: str, owner: Json, sign: Sign) -> None:
         self._api = api
         self._name = name
         self._owner = owner
+        self._sign = sign
         self._all = f"/apis/coordination.k8s.io/v1/namespaces/{api.namespace}/leases"
         self._path = f"{self._all}/{name}"
         self._me = f"{_user()}@{socket.gethostname()}, process {os.getpid()}"
@@ -44,16 +47,17 @@ class Lease:
 
         Patience is for a holder that was killed: one that is heard of meanwhile is not waited for.
         """
-        self._acquire(time.monotonic() + patience)
-        renewing = threading.Thread(target=self._renew, name="lease", daemon=True)
-        renewing.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
-            renewing.join()
-            with suppress(Refused, Unreachable, Lost):
-                self._write(self.mine())
+        with self._sign.given():
+            self._acquire(time.monotonic() + patience)
+            renewing = threading.Thread(target=self._renew, name="lease", daemon=True)
+            renewing.start()
+            try:
+                yield
+            finally:
+                self._ended.set()
+                renewing.join()
+                with suppress(Refused, Unreachable, Lost):
+                    self._write(self.mine())
 
     def mine(self) -> Json:
         """The Lease; raises Lost if it is somebody else's, and Unreachable if that is not known."""
@@ -76,9 +80,12 @@ class Lease:
             found = self._api.get(self._path)
             # Heard of by nobody's clock but this one, for as long as it lasts.
             silent = time.monotonic() - first > _LASTS
-            if found is None or not _holder(found) or _expired(found) or silent:
+            gone = found is not None and is_gone(_sign(found))
+            if found is None or not _holder(found) or _expired(found) or silent or gone:
                 with suppress(Conflict):
                     self._take(found)
+                    if found and gone:
+                        remove(_sign(found))
                     return
                 continue
             renewed = found["spec"]["renewTime"]
@@ -95,11 +102,13 @@ class Lease:
             "acquireTime": now,
             "renewTime": now,
         }
+        signed = {"annotations": {_SIGN: self._sign.name}}
         self._until = time.monotonic() + _LASTS
         if found:
-            self._api.replace(self._path, {**found, "spec": spec})
+            metadata = {**found["metadata"], **signed}
+            self._api.replace(self._path, {**found, "metadata": metadata, "spec": spec})
             return
-        metadata = {"name": self._name, "ownerReferences": [self._owner]}
+        metadata = {"name": self._name, "ownerReferences": [self._owner], **signed}
         content = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
         self._api.create(self._all, {**content, "metadata": metadata, "spec": spec})
 
@@ -131,6 +140,10 @@ def _holder(found: Json) -> str:
 
 def _expired(found: Json) -> bool:
     return datetime.now(UTC) > _at(found, "renewTime") + timedelta(seconds=_LASTS + _CLOCKS)
+
+
+def _sign(found: Json) -> str:
+    return str((found["metadata"].get("annotations") or {}).get(_SIGN, ""))
 
 
 def _words(found: Json | None) -> str:

@@ -60,7 +60,13 @@ class Cluster:
     def door(self, namespace: str, service: str, port: int = 50051) -> Iterator[str]:
         """Where a Service answers, for commands that are run here."""
         address = self.get("service", service, "-n", namespace)["spec"]["clusterIP"]
+        # The node knows a Service's pods a moment after they are ready.
+        until(lambda: self._reaches(address, port), every=0.1)
         yield f"{address}:{port}"
+
+    def _reaches(self, address: str, port: int) -> bool:
+        connect = f"timeout 2 bash -c '</dev/tcp/{address}/{port}' 2>/dev/null"
+        return "open" in self.run("sh", "-c", f"{connect} && echo open || true")
 
     def _command(self, *words: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "local.cluster", "--name", self.name, *words)

@@ -78,16 +78,9 @@ def becomes_new(release: Release, values: Json, folder: Path) -> None:
 def answers(release: Release) -> str:
     """The version that finds a photo's objects."""
     with release.door() as door:
-        until(lambda: leads_somewhere(release.cluster, door))
         answer = analyze(release.cluster, door, PHOTO)
     assert answer["outcomes"]["objects"]["state"] == "STATE_OK", answer
     return str(answer["outcomes"]["objects"]["model"]["version"])
-
-
-def leads_somewhere(cluster: Cluster, door: str) -> bool:
-    """Whether the node knows a Service's pods yet, a moment after they are ready."""
-    connect = f"timeout 2 bash -c '</dev/tcp/{door.replace(':', '/')}'"
-    return "open" in cluster.run("sh", "-c", f"{connect} 2>/dev/null && echo open || true")
 
 
 @contextmanager
