@@ -288,7 +288,16 @@ def test_from_zero_the_gateways_say_what_waits():
     (trigger,) = rendered.one("ScaledObject", "trilens-detector")["spec"]["triggers"]
     host = "trilens-gateway-headless.photos.svc.cluster.local:50052"
     assert trigger["metadata"]["scalerAddress"] == host
+    assert "activeSeconds" not in trigger["metadata"]  # the gateways' own
     assert "TRILENS_SCALER" not in render().environment("trilens-gateway")
+
+
+def test_how_long_a_photo_counts_as_work_is_for_the_operator_to_say():
+    keda = {"trigger": "gateway", "activeSeconds": 120}
+    rendered = render(of_model(scaling={"mode": "keda", "min": 0, "max": 2, "keda": keda}))
+
+    (trigger,) = rendered.one("ScaledObject", "trilens-detector")["spec"]["triggers"]
+    assert trigger["metadata"]["activeSeconds"] == "120"
 
 
 def test_only_a_gateway_that_watches_its_release_has_a_token_and_may_read_two_objects():

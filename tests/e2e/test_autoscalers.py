@@ -34,7 +34,8 @@ Noting = Callable[..., None]
 
 def from_zero() -> Json:
     """A detector that is there when it is asked for, beside a classifier that always is."""
-    keda = {"trigger": "gateway", "pollingInterval": 2, "cooldownPeriod": 5}
+    soon = {"pollingInterval": 2, "activeSeconds": 15, "cooldownPeriod": 5}
+    keda = {"trigger": "gateway", **soon}
     scaling = {"mode": "keda", "min": 0, "max": 2, "keda": keda}
     model = {"models": {"detector": {"scaling": scaling}}}
     return merged(tiny("classifier", "detector", replicas=1), {"gateway": {"replicas": 2}}, model)

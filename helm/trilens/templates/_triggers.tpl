@@ -14,6 +14,9 @@
     feature: {{ .c.feature }}
     track: {{ .track }}
     target: {{ $keda.inFlight | default 4 | quote }}
+    {{- with $keda.activeSeconds }}
+    activeSeconds: {{ . | quote }}
+    {{- end }}
 {{- else }}
 {{ include "trilens.podsTrigger" (dict "t" . "metric" "trilens_queue_backlog_seconds" "value" ($keda.queueSeconds | default 0.5)) }}
 {{- /* The line alone is empty as soon as pods suffice: they would go, and it would fill again. */}}
