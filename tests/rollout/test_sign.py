@@ -39,11 +39,13 @@ def giver(*words: str) -> Iterator[tuple["subprocess.Popen[str]", str, int]]:
         text=True,
     ) as process:
         assert process.stdout is not None
+        name, helm = process.stdout.readline().split()
         try:
-            name, helm = process.stdout.readline().split()
             yield process, name, int(helm)
         finally:
             process.kill()
+            process.wait()
+            remove(name)
 
 
 def test_who_gives_a_sign_is_not_gone():
