@@ -27,11 +27,13 @@ NAME = os.environ.get("E2E_CLUSTER", "e2e")
 CURRENT = os.environ.get("E2E_CONTEXT") == "current"
 KEPT = bool(os.environ.get("E2E_KEEP"))
 
-# Files that take longest begin first; so workers end at about the same time.
+# Files that take longest begin first, so that workers end at about the same time; those that send
+# full loads, which take turns, not one after the other.
 _LONG = (
-    *("test_rollout_killed", "test_autoscalers", "test_rollout_gpus", "test_upgrades"),
-    *("test_rollout", "test_rollout_gitops", "test_rollout_rights", "test_rollout_bundle"),
-    *("test_outages", "test_scaling", "test_rollout_canaries", "test_canary", "test_cluster"),
+    *("test_autoscalers", "test_rollout", "test_upgrades", "test_rollout_gitops"),
+    *("test_outages", "test_rollout_killed", "test_rollout_bundle", "test_scaling"),
+    *("test_rollout_gpus", "test_rollout_canaries", "test_packages", "test_placement"),
+    *("test_addons", "test_canary", "test_cluster", "test_gpus", "test_install"),
 )
 
 
