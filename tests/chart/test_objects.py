@@ -8,6 +8,10 @@ import pytest
 from tests.chart.rendering import Thing, Values, render
 
 
+DIGEST = "sha256:" + "6" * 64
+IMAGE = {"source": "image", "image": {"repository": "acme/objects"}}
+
+
 def of_model(**changes: Any) -> Values:
     return {"models": {"detector": changes}}
 
@@ -99,6 +103,18 @@ def test_a_canary_has_what_the_model_has_but_for_what_it_says_itself():
     assert rendered.server("trilens-detector-canary")["image"] == "trilens/detector:new"
 
 
+def test_a_canary_with_a_tag_of_its_own_does_not_run_what_the_models_digest_says():
+    values = {"package": IMAGE | {"image": {"repository": "acme/objects", "digest": DIGEST}}}
+    canary = {"version": "2.0.0", "image": {"tag": "new"}, "package": {"image": {"tag": "v2"}}}
+    rendered = render(of_model(image={"digest": DIGEST}, **values, canary=canary))
+
+    assert rendered.server("trilens-detector")["image"] == f"trilens/detector@{DIGEST}"
+    assert rendered.server("trilens-detector-canary")["image"] == "trilens/detector:new"
+    volumes = rendered.pod("trilens-detector-canary")["volumes"]
+    references = [one["image"]["reference"] for one in volumes if "image" in one]
+    assert references == ["acme/objects:v2"]
+
+
 def test_a_model_that_is_off_runs_nowhere_and_its_callers_are_told():
     rendered = render(of_model(enabled=False))
 
@@ -176,7 +192,6 @@ def test_an_upgrade_takes_no_accelerator_that_may_not_be_there(
     assert strategy["rollingUpdate"] == {"maxSurge": surge, "maxUnavailable": away}
 
 
-IMAGE = {"source": "image", "image": {"repository": "acme/objects"}}
 DOWNLOAD = {"source": "download", "uri": "https://x.example/a.tar", "sha256": "5" * 64}
 
 
@@ -323,12 +338,11 @@ def test_the_overlay_of_a_rollout_goes_with_a_rollback_and_with_the_release():
 
 
 def test_registries_go_global_then_own_then_common():
-    digest = "sha256:" + "6" * 64
     values = {
         "image": {"registry": "common.example/"},
         "models": {
             "classifier": {"image": {"registry": "own.example"}},
-            "captioner": {"image": {"digest": digest}},
+            "captioner": {"image": {"digest": DIGEST}},
         },
     }
 
@@ -336,7 +350,7 @@ def test_registries_go_global_then_own_then_common():
         rendered = render(values)
         return [rendered.server(f"trilens-{one}")["image"] for one in ("classifier", "captioner")]
 
-    captioner = f"common.example/trilens/captioner@{digest}"
+    captioner = f"common.example/trilens/captioner@{DIGEST}"
     assert images(values) == ["own.example/trilens/classifier:0.1.0", captioner]
     mirrored = images({**values, "global": {"imageRegistry": "mirror.example"}})
     assert {image.split("/")[0] for image in mirrored} == {"mirror.example"}

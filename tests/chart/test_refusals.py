@@ -7,6 +7,7 @@ import pytest
 from tests.chart.rendering import Values, render
 
 SHA = "7" * 64
+DIGEST = f"sha256:{SHA}"
 
 
 def model(**changes: Any) -> Values:
@@ -132,6 +133,19 @@ ZERO = {"mode": "keda", "min": 0, "max": 1}
         (
             model(package=DOWNLOAD, canary={"version": "2.0.0"}),
             "version 2.0.0 needs a uri and a sha256 of its own",
+        ),
+        (
+            model(
+                package={"source": "image", "image": {"repository": "a/b", "digest": DIGEST}},
+                canary={"version": "2.0.0"},
+            ),
+            "models.detector.canary.package: version 2.0.0 needs a tag or digest of its own",
+        ),
+        (
+            model(
+                package={"source": "pvc", "claim": "a", "path": "now"}, canary={"version": "2.0.0"}
+            ),
+            "models.detector.canary.package: version 2.0.0 needs a path of its own",
         ),
         ({"canary": {"weight": 5}}, "canary.weight is 5, but no model that is on names a canary"),
         (

@@ -83,11 +83,23 @@ canary.{{ $name }} is {{ . }}, but no model that is on names a canary.version
 {{- end }}
 {{- end }}
 {{- range .tracks }}
-{{- if and (eq .track "canary") (eq .c.package.source "download") }}
+{{- if eq .track "canary" }}
 {{- $stable := get $.tracks .component }}
-{{- if and (ne .c.version $stable.c.version) (eq (toString .c.package.sha256) (toString $stable.c.package.sha256)) }}
-models.{{ .component }}.canary.package: version {{ .c.version }} needs a uri and a sha256 of its own
+{{- $place := include "trilens.packagePlace" . }}
+{{- if and $place (ne .c.version $stable.c.version) (eq $place (include "trilens.packagePlace" $stable)) }}
+{{- $own := get (dict "download" "uri and a sha256" "image" "tag or digest" "pvc" "path") .c.package.source }}
+models.{{ .component }}.canary.package: version {{ .c.version }} needs a {{ $own }} of its own
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A track: what decides on its package, whatever its version; nothing where the version does. */}}
+{{- define "trilens.packagePlace" -}}
+{{- with .c.package }}
+{{- if eq .source "download" }}{{ .sha256 }}
+{{- else if and (eq .source "image") (or (dig "image" "digest" "" .) (dig "image" "tag" "" .)) }}{{ toJson (pick . "image" "path") }}
+{{- else if and (eq .source "pvc") .path }}{{ .claim }}/{{ .path }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,7 +1,8 @@
 {{/* Merged values. A template can only return text, so these put what they find into a dict of the caller's. */}}
 
 {{/* (onto, from): lays one map over another, level by level; null takes a key away. Blocks whose keys
-     depend on each other are replaced as a whole, so that the schema sees what counts. */}}
+     depend on each other are replaced as a whole, so that the schema sees what counts. A tag takes the
+     place of a digest below it, which would decide. */}}
 {{- define "trilens.overlay" -}}
 {{- $whole := list "accelerator" "scaling" "disruptionBudget" }}
 {{- range $key, $value := .from }}
@@ -9,6 +10,9 @@
 {{- if kindIs "invalid" $value }}
 {{- $_ := unset $.onto $key }}
 {{- else if and (kindIs "map" $value) (kindIs "map" $old) (not (has $key $whole)) }}
+{{- if and (eq $key "image") (hasKey $value "tag") (not (hasKey $value "digest")) }}
+{{- $_ := unset $old "digest" }}
+{{- end }}
 {{- include "trilens.overlay" (dict "onto" $old "from" $value) }}
 {{- else }}
 {{- $_ := set $.onto $key (deepCopy $value) }}
