@@ -34,6 +34,31 @@ def test_promotion_makes_all_of_the_canarys_values_the_models_and_keeps_the_cana
     assert made["canary"]["weight"] == 100
 
 
+def test_a_promoted_model_is_what_its_canary_was_in_the_chart():
+    model = {
+        "accelerator": {"kind": "mig", "profile": "1g.10gb"},
+        "image": {"digest": "old", "registry": "mirror.example"},
+        "package": {"source": "image", "image": {"repository": "acme/objects", "digest": "old"}},
+    }
+    canary = {
+        "accelerator": {"kind": "whole"},
+        "image": {"tag": "new"},
+        "package": {"image": {"tag": "new"}},
+    }
+    own = {"models": {"detector": {"canary": canary}}}
+    given = values.with_canary({"models": {"detector": model}}, CANARIES, own, 0, 0)
+
+    made = values.promoted(given, CANARIES, 100)["models"]["detector"]
+
+    assert made.pop("canary") == {"version": "1.1.0", **canary}
+    assert made == {
+        "version": "1.1.0",
+        "accelerator": {"kind": "whole"},
+        "image": {"registry": "mirror.example", "tag": "new"},
+        "package": {"source": "image", "image": {"repository": "acme/objects", "tag": "new"}},
+    }
+
+
 def test_in_the_end_no_word_of_the_canary_is_left():
     promoted = values.promoted(values.with_canary(OWN, CANARIES, DIGEST, 0, 0), CANARIES, 100)
 
