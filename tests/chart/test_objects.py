@@ -7,7 +7,6 @@ import pytest
 
 from tests.chart.rendering import Thing, Values, render
 
-
 DIGEST = "sha256:" + "6" * 64
 IMAGE = {"source": "image", "image": {"repository": "acme/objects"}}
 
@@ -133,6 +132,20 @@ def test_settings_keep_falsehoods_zeros_and_large_numbers():
     assert told["TRILENS_MAX_SHADOW"] == "0"
     assert told["TRILENS_MAX_IMAGE_BYTES"] == "20971520"
     assert told["TRILENS_A_LIST"] == '[1,"b"]'
+
+
+def test_a_variable_of_the_operators_stands_in_place_of_the_charts():
+    pod_name = {"name": "POD_NAME", "value": "mine"}
+    extra = [{"name": "TRILENS_LOG_LEVEL", "value": "DEBUG"}, pod_name, {"name": "A", "value": "1"}]
+    values = of_model(extraEnv=extra)
+    rendered = render({**values, "telemetry": {"otlpEndpoint": "http://collector:4317"}})
+
+    env = rendered.server("trilens-detector")["env"]
+    names = [one["name"] for one in env]
+    assert len(set(names)) == len(names)
+    assert all(one in env for one in extra)
+    # A variable is filled in only where it stands after those that it names.
+    assert names.index("POD_NAME") < names.index("OTEL_RESOURCE_ATTRIBUTES") < names.index("A")
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,33 @@ lifecycle:
       seconds: {{ .c.drain.preStop }}
 {{- end }}
 
-{{/* A component, `own`: the environment of its server; what the operator sets comes last, and wins. */}}
+{{/* A component, `own`: the environment of its server. A variable of the operator's stands in place of
+     the chart's of that name: a second one of it would be refused. */}}
 {{- define "trilens.environment" -}}
+{{- $theirs := dict }}
+{{- range .c.extraEnv }}
+{{- $_ := set $theirs .name . }}
+{{- end }}
+{{- $env := list }}
+{{- range include "trilens.variables" . | fromYamlArray }}
+{{- $env = append $env (get $theirs .name | default .) }}
+{{- $theirs = omit $theirs .name }}
+{{- end }}
+{{- range .c.extraEnv }}
+{{- if hasKey $theirs .name }}
+{{- $env = append $env . }}
+{{- end }}
+{{- end }}
+env:
+  {{- toYaml $env | nindent 2 }}
+{{- with .c.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* A component, `own`: the variables that the chart sets. */}}
+{{- define "trilens.variables" -}}
 {{- $deadlines := .root.Values.deadlines }}
 {{- $settings := dict "host" .c.host "port" 50051 "health_port" 50052 "metrics_port" 9090 }}
 {{- $_ := set $settings "default_deadline" $deadlines.default }}
@@ -153,26 +178,17 @@ lifecycle:
 {{- $_ := set $settings "exit_unstarted" true }}
 {{- include "trilens.overlay" (dict "onto" $settings "from" .own) }}
 {{- include "trilens.overlay" (dict "onto" $settings "from" .c.settings) }}
-env:
-  {{- range $name, $value := $settings }}
-  - name: TRILENS_{{ upper $name }}
-    value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}
-  {{- end }}
-  {{- if not (hasKey .c.settings "threads") }}
-  - name: TRILENS_THREADS # as many as cores were asked for, rounded up
-    valueFrom:
-      resourceFieldRef: {containerName: {{ .container }}, resource: requests.cpu, divisor: "1"}
-  {{- end }}
-  {{- with include "trilens.tracing" . | trim }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- with .c.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with .c.extraEnvFrom }}
-envFrom:
-  {{- toYaml . | nindent 2 }}
+{{- range $name, $value := $settings }}
+- name: TRILENS_{{ upper $name }}
+  value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}
 {{- end }}
+{{- if not (hasKey .c.settings "threads") }}
+{{- /* As many as cores were asked for, rounded up. */}}
+- name: TRILENS_THREADS
+  valueFrom:
+    resourceFieldRef: {containerName: {{ .container }}, resource: requests.cpu, divisor: "1"}
+{{- end }}
+{{ include "trilens.tracing" . | trim }}
 {{- end }}
 
 {{/* A component: the standard variables of OpenTelemetry; nothing without an endpoint. */}}
