@@ -123,6 +123,15 @@ def test_a_model_that_is_off_runs_nowhere_and_its_callers_are_told():
     assert "objects" not in rendered.release()["stable"]
 
 
+def test_a_common_label_replaces_what_the_chart_says_without_being_said_twice():
+    rendered = render({"commonLabels": {"app.kubernetes.io/part-of": "shop"}})
+
+    assert "app.kubernetes.io/part-of: trilens" not in rendered.text
+    assert all(
+        one["metadata"]["labels"]["app.kubernetes.io/part-of"] == "shop" for one in rendered.objects
+    )
+
+
 def test_settings_keep_falsehoods_zeros_and_large_numbers():
     given = {"lane_header": False, "max_shadow": 0, "max_image_bytes": 20971520, "a_list": [1, "b"]}
 

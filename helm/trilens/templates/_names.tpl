@@ -29,13 +29,16 @@ trilens.dev/track: {{ . }}
 {{/* (root, component, track, labels): the labels of an object; `labels` are further ones. */}}
 {{- define "trilens.labels" -}}
 {{ include "trilens.selector" . }}
-app.kubernetes.io/part-of: trilens
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with merge dict (.labels | default dict) .root.Values.commonLabels }}
-{{ toYaml . }}
+{{- $usual := include "trilens.usualLabels" .root | fromYaml }}
+{{ merge dict (.labels | default dict) .root.Values.commonLabels $usual | toYaml }}
 {{- end }}
+
+{{/* What `commonLabels` may say otherwise. */}}
+{{- define "trilens.usualLabels" -}}
+app.kubernetes.io/part-of: trilens
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
 {{/* (root, component, track, name, labels, annotations): an object's metadata. */}}
