@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from local.chart import table
 from tests.chart.rendering import CHART, render
+
+STUCK = "lets no node with them be drained (none of so few replicas may be away): "
 
 
 def test_it_works_below_a_parent_that_switches_it_on_and_shares_its_globals(tmp_path: Path):
@@ -82,16 +86,38 @@ def test_notes_name_what_to_call_and_what_may_surprise():
 
     assert "service/trilens-gateway 50051:50051" in notes
     assert "A canary is on: 10 % of the calls" in notes
-    assert (
-        "lets no node with them be drained (minAvailable with one replica): trilens-detector"
-        in notes
-    )
+    assert f"{STUCK}trilens-detector, trilens-detector-canary" in notes
     assert (
         "which is an outage (update: surge, where an accelerator is spare): trilens-detector"
         in notes
     )
     assert "a rollback to fixed ones needs --force-conflicts" in notes
     assert "in docs/chart.md before it: trilens-captioner" in notes
+
+
+@pytest.mark.parametrize(
+    ("replicas", "budget", "stuck"),
+    [
+        (2, {"maxUnavailable": 0}, True),
+        (2, {"maxUnavailable": "0%"}, True),
+        (2, {"minAvailable": 2}, True),
+        (3, {"minAvailable": "67%"}, True),
+        (3, {"minAvailable": "66%"}, False),
+        (2, {"minAvailable": 1}, False),
+        (1, {"minAvailable": 0}, False),
+        (1, {}, False),
+    ],
+    ids=str,
+)
+def test_a_budget_that_blocks_every_drain_is_warned_about(
+    replicas: int, budget: dict[str, Any], stuck: bool
+):
+    budget = {"enabled": True, **budget}
+    model = {"replicas": replicas, "disruptionBudget": budget}
+
+    assert (f"{STUCK}trilens-detector" in _notes({"models": {"detector": model}})) is stuck
+    off = {**model, "disruptionBudget": {**budget, "enabled": False}}
+    assert STUCK not in _notes({"models": {"detector": off}})
 
 
 def _notes(values: Any) -> str:

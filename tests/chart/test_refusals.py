@@ -42,6 +42,7 @@ def named(key: str) -> Values:
         ({"canary": {"weight": -1}}, "/canary/weight"),
         ({"grpcRoute": {"enabled": "yes"}}, "/grpcRoute/enabled"),
         ({"podDefaults": {"disruptionBudget": {"maxUnavailable": 1, "minAvailable": 1}}}, "Budget"),
+        (model(disruptionBudget={"enabled": True, "minAvailable": "1"}), "/minAvailable"),
     ],
     ids=str,
 )

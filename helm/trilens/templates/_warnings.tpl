@@ -14,12 +14,12 @@
 {{- range $components }}
 {{- if and (le (int .minimum) 1) (ne .track "canary") }}
 {{- $alone = append $alone .name }}
-{{- if and .c.disruptionBudget.enabled (hasKey .c.disruptionBudget "minAvailable") }}
-{{- $stuck = append $stuck .name }}
-{{- end }}
 {{- if eq (include "trilens.update" .) "replace" }}
 {{- $gap = append $gap .name }}
 {{- end }}
+{{- end }}
+{{- if include "trilens.undrainable" . }}
+{{- $stuck = append $stuck .name }}
 {{- end }}
 {{- if ne .c.scaling.mode "fixed" }}
 {{- $handed = append $handed .name }}
@@ -33,7 +33,7 @@
 - one replica only, so a drain of its node is an outage: {{ join ", " . }}
 {{- end }}
 {{- with $stuck }}
-- their PodDisruptionBudget lets no node with them be drained (minAvailable with one replica): {{ join ", " . }}
+- their PodDisruptionBudget lets no node with them be drained (none of so few replicas may be away): {{ join ", " . }}
 {{- end }}
 {{- with $gap }}
 - an upgrade replaces their one pod before the next is ready, which is an outage (update: surge, where an accelerator is spare): {{ join ", " . }}
@@ -53,6 +53,19 @@
 {{- if not (include "trilens.digests" .) }}
 - images are named by tags, which can change: image.digest of each pins them
 {{- end }}
+{{- end }}
+
+{{/* A component: "yes" if its PodDisruptionBudget lets not one of its fewest replicas go. */}}
+{{- define "trilens.undrainable" -}}
+{{- $budget := .c.disruptionBudget }}
+{{- $fewest := max 1 .minimum }}
+{{- $said := toString (dig "minAvailable" (dig "maxUnavailable" 1 $budget) $budget) }}
+{{- $number := float64 (trimSuffix "%" $said) }}
+{{- if hasSuffix "%" $said }}
+{{- $number = divf (mulf $number $fewest) 100 | ceil }}
+{{- end }}
+{{- $may := ternary (subf $fewest $number) $number (hasKey $budget "minAvailable") }}
+{{- ternary "yes" "" (and $budget.enabled (le $may 0.0)) }}
 {{- end }}
 
 {{/* "yes" if every image is named by its digest. */}}
