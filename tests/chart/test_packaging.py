@@ -50,6 +50,23 @@ def test_two_releases_in_one_namespace_share_no_object_and_select_no_pod_of_the_
     assert not selector.items() <= labels.items()
 
 
+def test_names_that_yaml_would_take_for_something_else_stay_names():
+    on = {"feature": "on", "task": "detection", "version": "1.0.0"}
+    scaling = {"mode": "keda", "max": 2, "keda": {"trigger": "gateway"}}
+    values = {"models": {"on": {**on, "scaling": scaling}}}
+
+    rendered = render(values, name="off", more=["--namespace=2024"])
+
+    labels = rendered.one("Service", "off-trilens-on")["metadata"]["labels"]
+    assert labels["app.kubernetes.io/instance"] == "off"
+    assert labels["app.kubernetes.io/component"] == "on"
+    (trigger,) = rendered.one("ScaledObject", "off-trilens-on")["spec"]["triggers"]
+    assert trigger["metadata"]["feature"] == "on"
+    (subject,) = rendered.one("RoleBinding", "off-trilens-gateway")["subjects"]
+    assert subject["namespace"] == "2024"
+    assert {one["metadata"]["namespace"] for one in rendered.objects} == {"2024"}
+
+
 def test_the_table_of_values_is_todays():
     assert table.current(), "make it so: python -m local.chart table"
 

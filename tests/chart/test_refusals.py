@@ -35,7 +35,9 @@ def named(key: str) -> Values:
         ({"commonLabels": {"trilens.dev/track": "a"}}, "'trilens.dev/track'"),
         (named("gateway"), "'gateway'"),
         (named("detector-canary"), "'detector-canary'"),
+        (named("default-deny"), "'default-deny'"),
         (named("A"), "'A'"),
+        ({"nameOverride": "My Vision"}, "/nameOverride"),
         (named("a-name-of-21-letters-x"), "'a-name-of-21-letters-x'"),
         ({"models": {"classifier": None, "captioner": None, "detector": None}}, "/models"),
         ({"canary": {"weight": 101}}, "/canary/weight"),
@@ -169,6 +171,14 @@ ZERO = {"mode": "keda", "min": 0, "max": 1}
 )
 def test_values_that_contradict_each_other_are_refused(values: Values, words: str):
     assert words in render(values).refusal
+
+
+@pytest.mark.parametrize("name", ["my.shop", "2nd"])
+def test_a_release_whose_name_begins_no_services_is_told_what_to_set(name: str):
+    refusal = render(name=name).refusal
+
+    assert f"{name}-trilens: no Service's name can begin so" in refusal
+    assert not render({"fullnameOverride": "shop"}, name=name).refusal
 
 
 def test_all_contradictions_are_told_at_once():

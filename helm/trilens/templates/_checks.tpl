@@ -6,6 +6,10 @@
 {{- $tracks := dict }}
 {{- include "trilens.tracks" (dict "root" . "into" $tracks) }}
 {{- $canary := false }}
+{{- $full := include "trilens.fullname" . }}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $full) }}
+{{ $full }}: no Service's name can begin so (a letter, then letters, digits and "-"): set fullnameOverride
+{{- end }}
 {{- with .Values.deadlines }}
 {{- if gt (float64 .default) (float64 .max) }}
 deadlines: default ({{ .default }}) must not be above max ({{ .max }})

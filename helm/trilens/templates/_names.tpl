@@ -16,10 +16,10 @@
 
 {{/* (root, component, track): the labels of a selector; they never change for an installed release. */}}
 {{- define "trilens.selector" -}}
-app.kubernetes.io/name: {{ include "trilens.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "trilens.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- with .component }}
-app.kubernetes.io/component: {{ . }}
+app.kubernetes.io/component: {{ quote . }}
 {{- end }}
 {{- with .track }}
 trilens.dev/track: {{ . }}
@@ -44,7 +44,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{/* (root, component, track, name, labels, annotations): an object's metadata. */}}
 {{- define "trilens.metadata" -}}
 name: {{ .name }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ .root.Release.Namespace | quote }}
 labels:
   {{- include "trilens.labels" . | nindent 2 }}
 {{- with merge dict (.annotations | default dict) .root.Values.commonAnnotations }}

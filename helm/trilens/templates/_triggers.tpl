@@ -11,7 +11,7 @@
   metricType: AverageValue
   metadata:
     scalerAddress: {{ include "trilens.host" (dict "root" .root "name" (print (include "trilens.fullname" .root) "-gateway-headless")) }}:50052
-    feature: {{ .c.feature }}
+    feature: {{ .c.feature | quote }}
     track: {{ .track }}
     target: {{ $keda.inFlight | default 4 | quote }}
     {{- with $keda.activeSeconds }}
