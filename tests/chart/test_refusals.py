@@ -130,6 +130,8 @@ ZERO = {"mode": "keda", "min": 0, "max": 1}
         ),
         (model(replicas=5, scaling={"mode": "hpa", "max": 4}), "min (5) must not be above max (4)"),
         (model(scaling=ZERO), "set keda.trigger to gateway"),
+        ({"gateway": {"scaling": ZERO}}, "without a gateway nobody hears of a call"),
+        (model(replicas=0, scaling={"mode": "hpa", "max": 2}), "own autoscaler needs 1"),
         (
             {"gateway": {"scaling": {"mode": "keda", "max": 3, "keda": {"trigger": "queue"}}}},
             "the gateway has no queue of its own",
@@ -171,6 +173,12 @@ ZERO = {"mode": "keda", "min": 0, "max": 1}
 )
 def test_values_that_contradict_each_other_are_refused(values: Values, words: str):
     assert words in render(values).refusal
+
+
+def test_triggers_of_ones_own_may_begin_at_zero():
+    own = {"triggers": [{"type": "cron", "metadata": {"timezone": "UTC"}}]}
+
+    assert not render(model(scaling={**ZERO, "keda": own})).refusal
 
 
 @pytest.mark.parametrize("name", ["my.shop", "2nd"])

@@ -48,8 +48,16 @@ gateway.scaling.keda.trigger: the gateway has no queue of its own; only cpu, or 
 {{- if and (ne .mode "fixed") (gt (int $.t.minimum) (int .max)) (ne $.t.track "canary") }}
 {{ $.at }}.scaling: min ({{ $.t.minimum }}) must not be above max ({{ .max }})
 {{- end }}
-{{- if and (eq .mode "keda") (eq (int $.t.minimum) 0) (ne (dig "keda" "trigger" "" .) "gateway") }}
+{{- if and (ne .mode "fixed") (eq (int $.t.minimum) 0) }}
+{{- if eq .mode "hpa" }}
+{{ $.at }}.scaling: min is 0, as replicas are unless it is said; Kubernetes' own autoscaler needs 1
+{{- else if not (dig "keda" "triggers" list .) }}
+{{- if eq $.t.component "gateway" }}
+{{ $.at }}.scaling: min is 0, and without a gateway nobody hears of a call; at least 1
+{{- else if ne (dig "keda" "trigger" "" .) "gateway" }}
 {{ $.at }}.scaling: min is 0, and while there is no pod only the gateways know of work: set keda.trigger to gateway
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
