@@ -359,6 +359,23 @@ def test_the_overlay_of_a_rollout_goes_with_a_rollback_and_with_the_release():
     assert annotations["helm.sh/hook"] == "pre-rollback,post-delete"
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [
+        ("http://collector.monitoring:4317", 4317),
+        ("http://collector:4318/", 4318),
+        ("http://[fd00::17]:4319/path", 4319),
+        ("https://otlp.example", 443),  # what gRPC takes
+    ],
+)
+def test_traces_may_leave_by_the_port_that_they_take(endpoint: str, port: int):
+    rendered = render({"telemetry": {"otlpEndpoint": endpoint}})
+
+    for name in ("trilens-gateway", "trilens-detector"):
+        rules = rendered.one("NetworkPolicy", name)["spec"]["egress"]
+        assert {"ports": [{"port": port}]} in rules
+
+
 def test_registries_go_global_then_own_then_common():
     values = {
         "image": {"registry": "common.example/"},

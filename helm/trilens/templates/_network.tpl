@@ -17,8 +17,9 @@
   {{- end }}
 {{- end }}
 
+{{/* To the endpoint's port; without one gRPC takes 443. */}}
 {{- define "trilens.tracingEgress" -}}
 {{- with .Values.telemetry.otlpEndpoint -}}
-- ports: [{port: {{ regexFind ":[0-9]+$" (trimSuffix "/" .) | trimPrefix ":" | default "4317" }}}]
+- ports: [{port: {{ regexFind ":[0-9]+(/|$)" . | trimPrefix ":" | trimSuffix "/" | default "443" }}}]
 {{- end }}
 {{- end }}
