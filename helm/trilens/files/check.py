@@ -40,9 +40,9 @@ def health(targets: Sequence[str]) -> str:
 
 
 def analyze(targets: Sequence[str]) -> str:
-    """A photo is answered by every feature."""
+    """A photo is answered by each of these features: `analyze TARGET FEATURE...`."""
     with Client(targets[0]) as client:
-        response = client.analyze(PHOTO, timeout=SECONDS)
+        response = client.analyze(PHOTO, features=targets[1:], timeout=SECONDS)
     late = _not_ok(response)
     if response.completeness != pb.COMPLETENESS_FULL:
         raise Failed(f"the answer is not whole: {late}")
@@ -74,7 +74,10 @@ def canary(targets: Sequence[str]) -> str:
     expected = dict(word.split("=") for word in targets[1:])
     with Client(targets[0]) as client:
         response = analysis_pb2_grpc.ImageAnalysisServiceStub(client.channel).AnalyzeImage(
-            pb.AnalyzeImageRequest(image={"content": PHOTO.read_bytes()}),
+            pb.AnalyzeImageRequest(
+                image={"content": PHOTO.read_bytes()},
+                features=[{"feature": feature} for feature in expected],
+            ),
             timeout=SECONDS,
             metadata=(("trilens-lane", "canary"),),
         )
