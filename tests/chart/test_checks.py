@@ -99,6 +99,14 @@ def test_the_canarys_lane_is_asked_for_where_callers_may_name_it() -> None:
     assert "canary" not in asked({**canary, "gateway": {"settings": {"lane_header": False}}})
 
 
+def test_checks_run_where_the_gateways_may() -> None:
+    placed = {"nodeSelector": {"pool": "photos"}, "tolerations": [{"operator": "Exists"}]}
+    rendered = render({"podDefaults": placed})
+
+    pods = [*rendered.of("Pod").values(), {"spec": rendered.pod("trilens-gateway")}]
+    assert [{name: pod["spec"].get(name) for name in placed} for pod in pods] == [placed] * 4
+
+
 async def test_a_server_that_is_not_there_is_told_in_a_line() -> None:
     code, said = await check("analyze", f"{LOOPBACK}:1")
 
