@@ -137,6 +137,17 @@ def test_a_budget_that_blocks_every_drain_is_warned_about(
     assert STUCK not in _notes({"models": {"detector": off}})
 
 
+def test_a_download_that_no_policy_allows_is_warned_about():
+    package = {"source": "download", "uri": "https://x.example/a.tar", "sha256": "5" * 64}
+    values = {"models": {"detector": {"package": package}}}
+    warning = "lets packages be downloaded (networkPolicy.packages): trilens-detector"
+
+    assert warning in _notes(values)
+    rule = {"ports": [{"port": 443}]}
+    assert warning not in _notes({**values, "networkPolicy": {"packages": [rule]}})
+    assert warning not in _notes({**values, "networkPolicy": {"enabled": False}})
+
+
 def _notes(values: Any) -> str:
     # Only an install prints notes; a dry one needs no cluster.
     rendered = render(values, verb=("install", "--dry-run=client"), kinds=())

@@ -10,6 +10,7 @@
 {{- $gap := list }}
 {{- $capped := list }}
 {{- $handed := list }}
+{{- $fetched := list }}
 {{- $volumes := false }}
 {{- range $components }}
 {{- if and (le (int .minimum) 1) (ne .track "canary") }}
@@ -26,6 +27,9 @@
 {{- end }}
 {{- if .capped }}
 {{- $capped = append $capped .name }}
+{{- end }}
+{{- if eq (dig "package" "source" "" .c) "download" }}
+{{- $fetched = append $fetched .name }}
 {{- end }}
 {{- $volumes = or $volumes (eq (dig "package" "source" "" .c) "image") }}
 {{- end }}
@@ -46,6 +50,9 @@
 {{- end }}
 {{- if and $volumes (semverCompare "<1.35.0-0" .Capabilities.KubeVersion.Version) }}
 - image volumes need the feature gate ImageVolume before Kubernetes 1.35
+{{- end }}
+{{- if and $fetched .Values.networkPolicy.enabled (not .Values.networkPolicy.packages) }}
+- no network policy here lets packages be downloaded (networkPolicy.packages): {{ join ", " $fetched }}
 {{- end }}
 {{- if not .Values.networkPolicy.enabled }}
 - no network policy guards the models: whoever reaches their pods may call them
