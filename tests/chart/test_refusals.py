@@ -21,6 +21,8 @@ def named(key: str) -> Values:
 @pytest.mark.parametrize(
     ("values", "at"),
     [
+        ({"security": None}, "missing property 'security'"),
+        ({"gateway": {"drain": None}}, "missing property 'drain'"),
         ({"replicas": 2}, "additional properties 'replicas'"),
         (model(replica=2), "additional properties 'replica'"),
         ({"gateway": {"replicas": "two"}}, "/gateway/replicas"),
@@ -104,6 +106,7 @@ def test_a_package_comes_by_one_way(package: Values):
 
 
 DOWNLOAD = {"source": "download", "uri": "https://x.example/a.tar", "sha256": SHA}
+ROUTE = {"enabled": True, "parentRefs": [{"name": "public"}]}
 ZERO = {"mode": "keda", "min": 0, "max": 1}
 
 
@@ -156,6 +159,8 @@ ZERO = {"mode": "keda", "min": 0, "max": 1}
             ),
             "models.detector.canary.package: version 2.0.0 needs a path of its own",
         ),
+        ({"httpRoute": {"enabled": "auto"}}, "httpRoute: needs parentRefs"),
+        ({"certificate": {"enabled": True}}, "certificate: needs dnsNames and issuerRef.name"),
         ({"canary": {"weight": 5}}, "canary.weight is 5, but no model that is on names a canary"),
         (
             {"models": {"classifier": {"feature": "objects"}}},
@@ -200,8 +205,11 @@ def test_all_contradictions_are_told_at_once():
     ("values", "kind"),
     [
         ({"podMonitor": {"enabled": True}}, "monitoring.coreos.com/v1/PodMonitor"),
-        ({"grpcRoute": {"enabled": True}}, "gateway.networking.k8s.io/v1/GRPCRoute"),
-        ({"certificate": {"enabled": True}}, "cert-manager.io/v1/Certificate"),
+        ({"grpcRoute": ROUTE}, "gateway.networking.k8s.io/v1/GRPCRoute"),
+        (
+            {"certificate": {"enabled": True, "dnsNames": ["a.b"], "issuerRef": {"name": "a"}}},
+            "cert-manager.io/v1/Certificate",
+        ),
         (model(scaling={"mode": "keda", "max": 2}), "keda.sh/v1alpha1/ScaledObject"),
     ],
     ids=str,

@@ -116,8 +116,18 @@ models.{{ .component }}.canary.package: version {{ .c.version }} needs a {{ $own
 {{- end }}
 {{- end }}
 
-{{/* Two kinds of route on one host name would take each other's calls. */}}
+{{/* Two kinds of route on one host name would take each other's calls; one without a Gateway takes none. */}}
 {{- define "trilens.routeProblems" -}}
+{{- range $key := list "grpcRoute" "httpRoute" }}
+{{- if and (get $.Values $key).enabled (not (get $.Values $key).parentRefs) }}
+{{ $key }}: needs parentRefs, the Gateways that it belongs to
+{{- end }}
+{{- end }}
+{{- with .Values.certificate }}
+{{- if and .enabled (not (and .dnsNames .issuerRef.name)) }}
+certificate: needs dnsNames and issuerRef.name
+{{- end }}
+{{- end }}
 {{- if and .Values.grpcRoute.enabled .Values.httpRoute.enabled }}
 {{- range .Values.httpRoute.hostnames }}
 {{- if has . $.Values.grpcRoute.hostnames }}
