@@ -333,6 +333,14 @@ def test_registries_go_global_then_own_then_common():
     assert {image.split("/")[0] for image in mirrored} == {"mirror.example"}
 
 
+def test_a_pull_secret_is_named_once_however_it_is_given():
+    values = {"global": {"imagePullSecrets": ["a", {"name": "b"}]}, "image": {"pullSecrets": ["b"]}}
+
+    pod = render(values).pod("trilens-detector")
+
+    assert pod["imagePullSecrets"] == [{"name": "b"}, {"name": "a"}]
+
+
 def test_ids_that_are_null_are_left_to_the_cluster():
     rendered = render({"security": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}})
 

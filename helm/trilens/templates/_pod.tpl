@@ -79,10 +79,18 @@ capabilities:
 {{- end }}
 
 {{- define "trilens.pullSecrets" -}}
-{{- with uniq (concat ((.Values.global | default dict).imagePullSecrets | default list) .Values.image.pullSecrets) }}
+{{- $names := .Values.image.pullSecrets }}
+{{- range (.Values.global | default dict).imagePullSecrets }}
+{{- if kindIs "map" . }}
+{{- $names = append $names .name }}
+{{- else }}
+{{- $names = append $names . }}
+{{- end }}
+{{- end }}
+{{- with uniq $names }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ if kindIs "map" . }}{{ .name }}{{ else }}{{ . }}{{ end }}
+  - name: {{ . }}
   {{- end }}
 {{- end }}
 {{- end }}
