@@ -258,6 +258,21 @@ def test_a_download_checks_the_digest_before_the_server_starts():
     assert fetch["image"] == rendered.server("trilens-detector")["image"]
 
 
+def test_a_download_goes_by_the_operators_proxy_and_certificates():
+    extra: dict[str, Any] = {
+        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+        "extraEnvFrom": [{"configMapRef": {"name": "proxies"}}],
+        "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
+        "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/ssl/own"}],
+    }
+    rendered = render(of_model(package=DOWNLOAD, **extra))
+
+    (fetch,) = rendered.pod("trilens-detector")["initContainers"]
+    assert fetch["env"] == extra["extraEnv"]
+    assert fetch["envFrom"] == extra["extraEnvFrom"]
+    assert extra["extraVolumeMounts"][0] in fetch["volumeMounts"]
+
+
 def test_threshold_sets_restart_the_pods_that_read_them():
     def rendered(edge: float) -> Any:
         return render(of_model(thresholdSets={"strict.json": {"id": "strict-v1", "edge": edge}}))

@@ -1,6 +1,7 @@
 {{/* A track: how its package comes to the folder that its server reads. */}}
 
-{{/* The init container of a package that is downloaded. */}}
+{{/* The init container of a package that is downloaded. The operator's variables and volumes are its own,
+     too: a proxy, a certificate. */}}
 {{- define "trilens.fetching" -}}
 {{- with .c.package }}
 {{- if eq .source "download" }}
@@ -17,16 +18,26 @@ initContainers:
     terminationMessagePolicy: FallbackToLogsOnError
     securityContext:
       {{- include "trilens.containerSecurity" $ | nindent 6 }}
+    {{- with $.c.extraEnv }}
+    env:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- $sources := $.c.extraEnvFrom }}
     {{- with .credentials }}
+    {{- $sources = append $sources (dict "secretRef" (dict "name" .)) }}
+    {{- end }}
+    {{- with $sources }}
     envFrom:
-      - secretRef:
-          name: {{ . }}
+      {{- toYaml . | nindent 6 }}
     {{- end }}
     resources:
       {{- toYaml $.c.resources | nindent 6 }}
     volumeMounts:
       - {name: tmp, mountPath: /tmp}
       - {name: package, mountPath: /models}
+      {{- with $.c.extraVolumeMounts }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
