@@ -306,6 +306,16 @@ def test_only_a_gateway_that_watches_its_release_has_a_token_and_may_read_two_ob
     assert not alone.of("Role")
 
 
+def test_the_api_server_is_reached_on_the_ports_that_it_has():
+    def ports(values: Values) -> list[int]:
+        rules = render(values).one("NetworkPolicy", "trilens-gateway")["spec"]["egress"]
+        (found,) = [rule["ports"] for rule in rules if {"port": 443} in rule["ports"]]
+        return [port["port"] for port in found]
+
+    assert ports({}) == [443, 6443]
+    assert ports({"networkPolicy": {"apiServerPorts": [443, 8443]}}) == [443, 8443]
+
+
 def test_the_overlay_of_a_rollout_goes_with_a_rollback_and_with_the_release():
     annotations = render().one("ConfigMap", "trilens-rollout")["metadata"]["annotations"]
 

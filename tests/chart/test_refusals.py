@@ -28,6 +28,8 @@ def named(key: str) -> Values:
         ({"gateway": {"replicas": "two"}}, "/gateway/replicas"),
         ({"models": {"nsfw": {"task": "detection", "version": "1.0.0"}}}, "'feature'"),
         (model(version="1.1"), "/models/detector/version"),
+        (model(version="1.1.0-rc."), "/models/detector/version"),
+        (model(feature="objects-"), "/models/detector/feature"),
         (model(task="segmentation"), "/models/detector/task"),
         (model(image={"digest": "sha256:12"}), "/models/detector/image/digest"),
         (model(settings={"port": 1}), "'port'"),
