@@ -35,6 +35,8 @@ def named(key: str) -> Values:
         (model(settings={"port": 1}), "'port'"),
         (model(settings={"model_version": "1.0.0"}), "'model_version'"),
         (model(extraEnv=[{"name": "A", "value": 1}]), "/models/detector/extraEnv/0/value"),
+        (model(extraVolumes=[{"name": "tmp"}]), "/models/detector/extraVolumes/0/name"),
+        (model(extraVolumeMounts=[{"name": "a", "mountPath": "/tmp"}]), "/extraVolumeMounts/0/m"),
         (model(podLabels={"app.kubernetes.io/component": "a"}), "'app.kubernetes.io/component'"),
         ({"commonLabels": {"trilens.dev/track": "a"}}, "'trilens.dev/track'"),
         (named("gateway"), "'gateway'"),
