@@ -8,6 +8,7 @@ from tests.chart.rendering import Values, render
 
 SHA = "7" * 64
 DIGEST = f"sha256:{SHA}"
+TMP = "/tmp"  # noqa: S108 - where the chart mounts a volume
 
 
 def model(**changes: Any) -> Values:
@@ -36,7 +37,7 @@ def named(key: str) -> Values:
         (model(settings={"model_version": "1.0.0"}), "'model_version'"),
         (model(extraEnv=[{"name": "A", "value": 1}]), "/models/detector/extraEnv/0/value"),
         (model(extraVolumes=[{"name": "tmp"}]), "/models/detector/extraVolumes/0/name"),
-        (model(extraVolumeMounts=[{"name": "a", "mountPath": "/tmp"}]), "/extraVolumeMounts/0/m"),
+        (model(extraVolumeMounts=[{"name": "a", "mountPath": TMP}]), "/extraVolumeMounts/0/m"),
         (model(podLabels={"app.kubernetes.io/component": "a"}), "'app.kubernetes.io/component'"),
         ({"commonLabels": {"trilens.dev/track": "a"}}, "'trilens.dev/track'"),
         (named("gateway"), "'gateway'"),
