@@ -28,7 +28,8 @@ _RED: Final = bytes((230, 40, 20))
 # Long: what is counted is whether calls fail, and the machine may be busy with other things.
 _DEADLINE_SECONDS: Final = 20.0
 _TURN_SECONDS: Final = 0.005
-_SETTLING_SECONDS: Final = 0.2
+_SETTLING_SECONDS: Final = 0.1
+_SETTLED: Final = 10  # answers in full, one after the other
 # What a client without any policy has: gRPC itself sends again only what no server has seen.
 _PLAIN: Final = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
 
@@ -54,12 +55,15 @@ class Sender:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def settle(self) -> None:
-        """Waits until every channel leads to an answer in full.
+        """Waits until every channel leads to answers in full, one after the other.
 
-        Helm is done when each pod is ready for itself; gateways find the models' pods after that.
+        Helm is done when each pod is ready for itself; gateways find the models' pods after that,
+        each for itself, and a channel leads to all of them.
         """
         for ask in self._ask:
-            while not _full(await self._outcome(ask, 0)):  # noqa: ASYNC110 - gateways tell nobody
+            in_a_row = 0
+            while in_a_row < _SETTLED:
+                in_a_row = in_a_row + 1 if _full(await self._outcome(ask, 0)) else 0
                 await asyncio.sleep(_SETTLING_SECONDS)
 
     def full(self) -> bool:
