@@ -80,6 +80,11 @@ def helm(version: int = 4) -> Path:
     return path
 
 
+def of_model(**changes: Any) -> Values:
+    """The chart's own values but for these of the detector's."""
+    return {"models": {"detector": changes}}
+
+
 def render(
     values: Values | None = None,
     *,

@@ -5,14 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import Thing, Values, render
+from tests.chart.rendering import Thing, Values, of_model, render
 
 DIGEST = "sha256:" + "6" * 64
 IMAGE = {"source": "image", "image": {"repository": "acme/objects"}}
-
-
-def of_model(**changes: Any) -> Values:
-    return {"models": {"detector": changes}}
 
 
 def release_with(**canary: Any) -> Thing:

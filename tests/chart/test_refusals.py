@@ -1,18 +1,12 @@
 """Values that mean nothing are refused, in words that name them."""
 
-from typing import Any
-
 import pytest
 
-from tests.chart.rendering import Values, render
+from tests.chart.rendering import Values, of_model, render
 
 SHA = "7" * 64
 DIGEST = f"sha256:{SHA}"
 TMP = "/tmp"  # noqa: S108 - where the chart mounts a volume
-
-
-def model(**changes: Any) -> Values:
-    return {"models": {"detector": changes}}
 
 
 def named(key: str) -> Values:
@@ -25,20 +19,20 @@ def named(key: str) -> Values:
         ({"security": None}, "missing property 'security'"),
         ({"gateway": {"drain": None}}, "missing property 'drain'"),
         ({"replicas": 2}, "additional properties 'replicas'"),
-        (model(replica=2), "additional properties 'replica'"),
+        (of_model(replica=2), "additional properties 'replica'"),
         ({"gateway": {"replicas": "two"}}, "/gateway/replicas"),
         ({"models": {"nsfw": {"task": "detection", "version": "1.0.0"}}}, "'feature'"),
-        (model(version="1.1"), "/models/detector/version"),
-        (model(version="1.1.0-rc."), "/models/detector/version"),
-        (model(feature="objects-"), "/models/detector/feature"),
-        (model(task="segmentation"), "/models/detector/task"),
-        (model(image={"digest": "sha256:12"}), "/models/detector/image/digest"),
-        (model(settings={"port": 1}), "'port'"),
-        (model(settings={"model_version": "1.0.0"}), "'model_version'"),
-        (model(extraEnv=[{"name": "A", "value": 1}]), "/models/detector/extraEnv/0/value"),
-        (model(extraVolumes=[{"name": "tmp"}]), "/models/detector/extraVolumes/0/name"),
-        (model(extraVolumeMounts=[{"name": "a", "mountPath": TMP}]), "/extraVolumeMounts/0/m"),
-        (model(podLabels={"app.kubernetes.io/component": "a"}), "'app.kubernetes.io/component'"),
+        (of_model(version="1.1"), "/models/detector/version"),
+        (of_model(version="1.1.0-rc."), "/models/detector/version"),
+        (of_model(feature="objects-"), "/models/detector/feature"),
+        (of_model(task="segmentation"), "/models/detector/task"),
+        (of_model(image={"digest": "sha256:12"}), "/models/detector/image/digest"),
+        (of_model(settings={"port": 1}), "'port'"),
+        (of_model(settings={"model_version": "1.0.0"}), "'model_version'"),
+        (of_model(extraEnv=[{"name": "A", "value": 1}]), "/models/detector/extraEnv/0/value"),
+        (of_model(extraVolumes=[{"name": "tmp"}]), "/models/detector/extraVolumes/0/name"),
+        (of_model(extraVolumeMounts=[{"name": "a", "mountPath": TMP}]), "/extraVolumeMounts/0/m"),
+        (of_model(podLabels={"app.kubernetes.io/component": "a"}), "'app.kubernetes.io/component'"),
         ({"commonLabels": {"trilens.dev/track": "a"}}, "'trilens.dev/track'"),
         (named("gateway"), "'gateway'"),
         (named("detector-canary"), "'detector-canary'"),
@@ -51,7 +45,7 @@ def named(key: str) -> Values:
         ({"canary": {"weight": -1}}, "/canary/weight"),
         ({"grpcRoute": {"enabled": "yes"}}, "/grpcRoute/enabled"),
         ({"podDefaults": {"disruptionBudget": {"maxUnavailable": 1, "minAvailable": 1}}}, "Budget"),
-        (model(disruptionBudget={"enabled": True, "minAvailable": "1"}), "/minAvailable"),
+        (of_model(disruptionBudget={"enabled": True, "minAvailable": "1"}), "/minAvailable"),
     ],
     ids=str,
 )
@@ -77,7 +71,7 @@ def test_what_no_value_can_be_is_refused(values: Values, at: str):
     ids=str,
 )
 def test_an_accelerator_that_cannot_be_is_refused(accelerator: Values):
-    assert "/models/detector/accelerator" in render(model(accelerator=accelerator)).refusal
+    assert "/models/detector/accelerator" in render(of_model(accelerator=accelerator)).refusal
 
 
 @pytest.mark.parametrize(
@@ -94,7 +88,7 @@ def test_an_accelerator_that_cannot_be_is_refused(accelerator: Values):
     ids=str,
 )
 def test_only_one_may_decide_on_the_number_of_replicas(scaling: Values):
-    assert "/models/detector/scaling" in render(model(scaling=scaling)).refusal
+    assert "/models/detector/scaling" in render(of_model(scaling=scaling)).refusal
 
 
 @pytest.mark.parametrize(
@@ -107,7 +101,7 @@ def test_only_one_may_decide_on_the_number_of_replicas(scaling: Values):
     ids=str,
 )
 def test_a_package_comes_by_one_way(package: Values):
-    assert "/models/detector/package" in render(model(package=package)).refusal
+    assert "/models/detector/package" in render(of_model(package=package)).refusal
 
 
 DOWNLOAD = {"source": "download", "uri": "https://x.example/a.tar", "sha256": SHA}
@@ -128,38 +122,41 @@ ZERO = {"mode": "keda", "min": 0, "max": 1}
             "gateway.drain.preStop (8) must be at least 1.1 x maxConnectionAge + 2 (13)",
         ),
         (
-            model(drain={"preStop": 12}),
+            of_model(drain={"preStop": 12}),
             "models.detector.drain.preStop (12) must be at least gateway.drain.preStop + "
             "deadlines.default (13)",
         ),
         (
-            model(canary={"version": "2.0.0", "drain": {"grace": 9}}),
+            of_model(canary={"version": "2.0.0", "drain": {"grace": 9}}),
             "models.detector.canary.drain.grace (9)",
         ),
-        (model(replicas=5, scaling={"mode": "hpa", "max": 4}), "min (5) must not be above max (4)"),
-        (model(scaling=ZERO), "set keda.trigger to gateway"),
+        (
+            of_model(replicas=5, scaling={"mode": "hpa", "max": 4}),
+            "min (5) must not be above max (4)",
+        ),
+        (of_model(scaling=ZERO), "set keda.trigger to gateway"),
         ({"gateway": {"scaling": ZERO}}, "without a gateway nobody hears of a call"),
-        (model(replicas=0, scaling={"mode": "hpa", "max": 2}), "own autoscaler needs 1"),
+        (of_model(replicas=0, scaling={"mode": "hpa", "max": 2}), "own autoscaler needs 1"),
         (
             {"gateway": {"scaling": {"mode": "keda", "max": 3, "keda": {"trigger": "queue"}}}},
             "the gateway has no queue of its own",
         ),
-        (model(package={"source": "image"}), "source image needs image.repository"),
-        (model(package={"source": "pvc"}), "source pvc needs claim"),
-        (model(package={"source": "download"}), "source download needs sha256"),
+        (of_model(package={"source": "image"}), "source image needs image.repository"),
+        (of_model(package={"source": "pvc"}), "source pvc needs claim"),
+        (of_model(package={"source": "download"}), "source download needs sha256"),
         (
-            model(package=DOWNLOAD, canary={"version": "2.0.0"}),
+            of_model(package=DOWNLOAD, canary={"version": "2.0.0"}),
             "version 2.0.0 needs a uri and a sha256 of its own",
         ),
         (
-            model(
+            of_model(
                 package={"source": "image", "image": {"repository": "a/b", "digest": DIGEST}},
                 canary={"version": "2.0.0"},
             ),
             "models.detector.canary.package: version 2.0.0 needs a tag or digest of its own",
         ),
         (
-            model(
+            of_model(
                 package={"source": "pvc", "claim": "a", "path": "now"}, canary={"version": "2.0.0"}
             ),
             "models.detector.canary.package: version 2.0.0 needs a path of its own",
@@ -188,7 +185,7 @@ def test_values_that_contradict_each_other_are_refused(values: Values, words: st
 def test_triggers_of_ones_own_may_begin_at_zero():
     own = {"triggers": [{"type": "cron", "metadata": {"timezone": "UTC"}}]}
 
-    assert not render(model(scaling={**ZERO, "keda": own})).refusal
+    assert not render(of_model(scaling={**ZERO, "keda": own})).refusal
 
 
 @pytest.mark.parametrize("name", ["my.shop", "2nd"])
@@ -215,7 +212,7 @@ def test_all_contradictions_are_told_at_once():
             {"certificate": {"enabled": True, "dnsNames": ["a.b"], "issuerRef": {"name": "a"}}},
             "cert-manager.io/v1/Certificate",
         ),
-        (model(scaling={"mode": "keda", "max": 2}), "keda.sh/v1alpha1/ScaledObject"),
+        (of_model(scaling={"mode": "keda", "max": 2}), "keda.sh/v1alpha1/ScaledObject"),
     ],
     ids=str,
 )
@@ -237,9 +234,9 @@ def test_auto_renders_what_the_cluster_knows(known: bool):
 @pytest.mark.parametrize(
     ("values", "kube", "words"),
     [
-        (model(accelerator={"kind": "dra"}), "1.33", "kind dra needs Kubernetes 1.34"),
+        (of_model(accelerator={"kind": "dra"}), "1.33", "kind dra needs Kubernetes 1.34"),
         (
-            model(package={"source": "image", "image": {"repository": "a/b"}}),
+            of_model(package={"source": "image", "image": {"repository": "a/b"}}),
             "1.32",
             "image volumes need Kubernetes 1.33",
         ),

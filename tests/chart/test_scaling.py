@@ -4,11 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import Values, render
-
-
-def of_model(**changes: Any) -> Values:
-    return {"models": {"detector": changes}}
+from tests.chart.rendering import of_model, render
 
 
 @pytest.mark.parametrize("mode", ["hpa", "keda"])
