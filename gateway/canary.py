@@ -47,6 +47,7 @@ class CanaryTrack:
         """Takes no new calls; closes once those that are on it have ended."""
         self.left = True
         await self._unused.wait()
+        self._starting.cancel()  # it may still wait for them
         await asyncio.wait((self._starting,))
         await asyncio.gather(*(one.backend.stop() for one in self.features.values()))
 

@@ -1,6 +1,7 @@
 """RemoteBackend: a service in other processes, over channels."""
 
 import logging
+from typing import Final
 
 import grpc
 from google.rpc import status_pb2
@@ -24,6 +25,10 @@ from gateway.tasks import Task
 from trilens.v1 import image_pb2, model_pb2
 
 logger = logging.getLogger(__name__)
+
+# Where the service is there, it is found and connected to in much less; a new pod's network may
+# need some time, though, and without it callers would hear that nobody answers.
+_MEET_SECONDS: Final = 3.0
 
 
 class RemoteBackend:
@@ -76,9 +81,14 @@ class RemoteBackend:
             return None
 
     async def start(self) -> bool:
-        """Begins to look for the service: readiness never depends on what is found."""
+        """Begins to look for the service, and waits a moment for it if it is there.
+
+        Readiness never depends on it: a feature whose service is away is the only one that fails.
+        """
         self._replicas.start()
         self._started = True
+        if not await self._replicas.met(_MEET_SECONDS):
+            logger.info("%s: begins before its service is ready", self._feature)
         return True
 
     async def stop(self) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -22,6 +23,11 @@ from trilens.v1 import model_pb2
 logger = logging.getLogger(__name__)
 
 _LOOK_UP_SECONDS: Final = 1.0
+# A call that finds nobody has the name looked up again, unless that was done just before. It waits
+# for that, but not long: the other features' answers wait with it.
+_JUST_NOW_SECONDS: Final = 0.1
+_LOOK_AGAIN_SECONDS: Final = 0.25
+_MEET_EVERY_SECONDS: Final = 0.02
 # A replica counts as silent after this many times what answers usually take, and never sooner.
 _SILENT_TIMES: Final = 5.0
 _SILENT_SECONDS: Final = 1.0
@@ -41,7 +47,10 @@ class Replicas:
         self._version = version
         self._name = Name.of(target)
         self._known: dict[str, Replica] = {}
-        self._looked = asyncio.Event()  # set once it was tried to find out who is there
+        self._looked = asyncio.Event()  # set while nobody waits to hear who is there
+        self._looked_at = 0.0
+        self._look_now = asyncio.Event()
+        self._told = False  # whether the name's servers have said who is there, or that nobody is
         self._looking: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._model: model_pb2.Model | None = None
@@ -56,9 +65,17 @@ class Replicas:
         """Begins to look for them."""
         if self._name is None:
             self._hold(self._target, to_service(self._target))
-            self._looked.set()
+            self._told = True
         else:
             self._looking = asyncio.create_task(self._look(self._name))
+
+    async def met(self, seconds: float) -> bool:
+        """Whether one is ready; waits at most that long, and only while that may yet come true."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._may_meet():  # noqa: ASYNC110 - nobody tells of it
+                    await asyncio.sleep(_MEET_EVERY_SECONDS)
+        return any(one.ready for one in self._known.values())
 
     async def stop(self) -> None:
         """Lets the calls under way end, then closes every connection."""
@@ -72,9 +89,8 @@ class Replicas:
 
     async def choose(self, call: Call, tried: Iterable[Replica] = ()) -> Replica:
         """The one to ask; one of those tried only if there is no other. Raises NoReplica."""
-        if not self._looked.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._looked.wait(), call.deadline.left())
+        if not self._known:
+            await self._look_again(call.deadline.left())
         silent = max(_SILENT_SECONDS, _SILENT_TIMES * self._usual)
 
         def reluctance(one: Replica) -> tuple[bool, bool, bool, float, int, float]:
@@ -112,6 +128,19 @@ class Replicas:
             self._model = next(model for model in told if model.ref.digest == most)
         return self._model
 
+    def _may_meet(self) -> bool:
+        if not self._told:
+            return True
+        known = self._known.values()
+        return not (all(one.away for one in known) or any(one.ready for one in known))
+
+    async def _look_again(self, seconds: float) -> None:
+        if time.monotonic() - self._looked_at >= _JUST_NOW_SECONDS:
+            self._looked.clear()
+            self._look_now.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), min(seconds, _LOOK_AGAIN_SECONDS))
+
     def _candidates(self) -> Sequence[Replica]:
         known = list(self._known.values())
         if self._version is None:
@@ -121,20 +150,24 @@ class Replicas:
     async def _look(self, name: Name) -> None:
         failing = False
         while True:
+            self._look_now.clear()
             try:
                 self._take(await name.addresses())
+                self._told = True
                 failing = False
             except OSError as error:
                 if not failing:
                     logger.warning("%s: its replicas stay as known: %s", self._target, error)
                 failing = True
+            self._looked_at = time.monotonic()
             self._looked.set()
             for one in self._known.values():
                 # One that comes back may serve another model; no call goes to a silent one, and its
                 # answer to this is what brings it back.
                 if not one.ready or one.unheard > _SILENT_SECONDS:
                     one.learn()
-            await asyncio.sleep(_LOOK_UP_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look_now.wait(), _LOOK_UP_SECONDS)
 
     def _take(self, addresses: frozenset[str]) -> None:
         """Holds connections to those addresses and to no others.

@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import socket
 import threading
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 
 from chassis.images import Pixels
 from chassis.server import serving
+from gateway.addresses import Name
 from gateway.backends import Backend
 from gateway.outcomes import Answered, Failure
 from gateway.remote import RemoteBackend
@@ -328,6 +331,98 @@ async def test_where_nobody_is_named_the_caller_is_told_at_once(pods: Pods) -> N
     assert isinstance(end, Failure)
     assert end.state == pb.STATE_FAILED
     assert end.status.message == "no service answers for objects"
+
+
+async def test_a_replica_that_has_just_come_answers_the_first_call(
+    pods: Pods, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.replicas._LOOK_UP_SECONDS", 2 * PATIENCE_SECONDS)
+    await pods.serve(A)
+    async with backend(pods) as service:
+        await until(lambda: names.asked == 1)  # and it said that there is nobody
+        await asyncio.sleep(0.2)
+        pods.named(A)
+
+        assert isinstance(await ask(service), Answered)
+
+
+async def test_calls_that_find_nobody_do_not_each_ask_the_name_servers(
+    pods: Pods, names: Names
+) -> None:
+    async with backend(pods) as service:
+        began = time.monotonic()
+        assert await load(service, 600) == {pb.STATE_FAILED: 600}
+        seconds = time.monotonic() - began
+
+        # One in a twentieth of a second anyway, one in a tenth for calls, and those that begin it.
+        assert names.asked <= 30 * seconds + 5
+
+
+async def test_calls_wait_for_slow_name_servers_but_not_long(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(_: Name) -> frozenset[str]:
+        await asyncio.sleep(2 * PATIENCE_SECONDS)
+        return frozenset()
+
+    monkeypatch.setattr(Name, "addresses", slow)
+    monkeypatch.setattr("gateway.remote._MEET_SECONDS", 0.0)
+    async with backend(pods) as service, asyncio.timeout(PATIENCE_SECONDS):
+        assert isinstance(await ask(service, 2 * PATIENCE_SECONDS), Failure)
+
+
+async def test_a_gateway_begins_with_the_replicas_that_are_there(pods: Pods) -> None:
+    await pods.serve(A)
+    pods.named(A)
+    made = RemoteBackend("objects", DETECTION, pods.target)
+
+    await made.start()
+
+    assert connections(A) == 1
+    await made.stop()
+
+
+async def test_a_gateway_waits_for_name_servers_that_do_not_answer_at_first(pods: Pods) -> None:
+    await pods.serve(A)
+    pods.unnamed()
+    made = RemoteBackend("objects", DETECTION, pods.target)
+    starting = asyncio.create_task(made.start())
+    await asyncio.sleep(0.3)
+    assert not starting.done()
+
+    pods.named(A)
+    await starting
+
+    assert isinstance(await ask(made), Answered)
+    await made.stop()
+
+
+@pytest.mark.parametrize("named", [(), (A,)], ids=["nobody is named", "nobody listens there"])
+async def test_a_gateway_begins_at_once_where_nobody_is_to_be_met(
+    pods: Pods, named: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.remote._MEET_SECONDS", 2 * PATIENCE_SECONDS)
+    pods.named(*named)
+    made = RemoteBackend("objects", DETECTION, pods.target)
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await made.start()
+
+    await made.stop()
+
+
+async def test_a_gateway_begins_without_a_replica_that_says_nothing(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.remote._MEET_SECONDS", 0.2)
+    with socket.create_server((A, pods.port)):  # connections are taken, and nothing is said
+        pods.named(A)
+        made = RemoteBackend("objects", DETECTION, pods.target)
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await made.start()
+
+        await made.stop()
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
