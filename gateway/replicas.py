@@ -89,7 +89,7 @@ class Replicas:
 
     async def choose(self, call: Call, tried: Iterable[Replica] = ()) -> Replica:
         """The one to ask; one of those tried only if there is no other. Raises NoReplica."""
-        if not self._known:
+        if self._name is not None and all(one.away for one in self._known.values()):
             await self._look_again(call.deadline.left())
         silent = max(_SILENT_SECONDS, _SILENT_TIMES * self._usual)
 

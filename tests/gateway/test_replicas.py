@@ -346,6 +346,21 @@ async def test_a_replica_that_has_just_come_answers_the_first_call(
         assert isinstance(await ask(service), Answered)
 
 
+async def test_a_replica_in_place_of_the_only_one_answers_the_first_call(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.replicas._LOOK_UP_SECONDS", 2 * PATIENCE_SECONDS)
+    only = await pods.serve(A)
+    pods.named(A)
+    async with backend(pods) as service:
+        await answering(service, pods, A)
+        await only.aclose()
+        await pods.serve(B)
+        pods.named(B)
+
+        assert isinstance(await ask(service), Answered)
+
+
 async def test_calls_that_find_nobody_do_not_each_ask_the_name_servers(
     pods: Pods, names: Names
 ) -> None:
