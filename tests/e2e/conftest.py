@@ -4,6 +4,7 @@ Files are spread over workers. Each has a cluster of its own, so that tests besi
 the machine and nothing else: one may stop its API server while another one counts lost calls.
 """
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ collect_ignore_glob = [] if os.environ.get("TRILENS_E2E") else ["test_*.py"]
 NAME = os.environ.get("E2E_CLUSTER", "e2e")
 CURRENT = os.environ.get("E2E_CONTEXT") == "current"
 KEPT = bool(os.environ.get("E2E_KEEP"))
+
+_NUMBERS = itertools.count(1)
 
 # Files that take longest begin first, so that workers end at about the same time; those that send
 # full loads, which take turns, not one after the other.
@@ -62,9 +65,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fresh(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Release]:
-    """One that is not installed yet, for this test alone, in a namespace that is empty."""
+    """One that is not installed yet, for this test alone, in a namespace of its own."""
     product(cluster)
-    with strict_namespace(cluster, request.module.NAMESPACE) as namespace:
+    # That of the test before may still be on its way out.
+    name = f"{request.module.NAMESPACE}-{next(_NUMBERS)}"
+    with strict_namespace(cluster, name) as namespace:
         yield Release(cluster, namespace)
 
 

@@ -103,7 +103,8 @@ def test_a_good_canary_is_promoted_and_no_call_is_lost(
     compared = comparison(folder, STABLE, SAME)
     begun = time.time()
     with loading(release.cluster, address, folder / "promoted", RATE) as load:
-        told = rollout.run("start", CANARY, *QUICK, "--comparison", compared)
+        words = (*QUICK, "--steps", "10,100", "--comparison", compared)
+        told = rollout.run("start", CANARY, *words)
         until(lambda: "canary" not in load.so_far().since(time.time() - 3).lanes)
     calls = load.so_far()
 

@@ -17,7 +17,7 @@ OTHER = "-other"  # ends the tags of another version's images
 # Whether those were built, of another checkout; else they are these ones' second names.
 BUILT = bool(os.environ.get("E2E_OTHER"))
 # Longer than an idle connection lives, so that calls meet what comes after, too.
-AFTERWARDS_SECONDS = 10.0
+AFTERWARDS_SECONDS = 7.0  # connections are renewed after 5 s, and end within another half
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
