@@ -30,13 +30,15 @@ class Asking:
         """The answer; raises NoReplica and AioRpcError."""
         tried: set[Replica] = set()
         wait = _WAIT_SECONDS
+        attempts = 0  # perhaps more than are tried: the only one is asked again, too
         while True:
             replica = await self._replicas.choose(call, tried)
+            attempts += 1
             began = time.monotonic()
             try:
                 answered = await replica.ask(request, call)
             except grpc.aio.AioRpcError as error:
-                if not self._again(error, len(tried) + 1):
+                if not self._again(error, attempts):
                     raise
             else:
                 self._budget.answered()

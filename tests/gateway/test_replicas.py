@@ -478,6 +478,18 @@ async def test_what_another_replica_would_not_mend_is_asked_once(
     assert broken.asked == 1
 
 
+async def test_a_replica_that_is_the_only_one_is_asked_three_times_at_most(pods: Pods) -> None:
+    away = Refuses(grpc.StatusCode.UNAVAILABLE)
+    await pods.speak(A, away)
+    pods.named(A)
+    async with backend(pods) as service:
+        end = await ask(service)
+
+    assert isinstance(end, Failure)
+    assert end.state == pb.STATE_FAILED
+    assert away.asked == 3
+
+
 async def test_an_outage_is_not_multiplied(pods: Pods) -> None:
     away = [Refuses(grpc.StatusCode.UNAVAILABLE) for _ in range(2)]
     for address, servicer in zip((A, B), away, strict=True):
