@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -16,17 +15,13 @@ from typing import Final
 from chassis.call import Call
 from gateway.addresses import Name
 from gateway.connection import Connection, Route, to_replica, to_service
+from gateway.lookout import Lookout
 from gateway.replica import Replica
 from gateway.tasks import Task
 from trilens.v1 import model_pb2
 
 logger = logging.getLogger(__name__)
 
-_LOOK_UP_SECONDS: Final = 1.0
-# A call that finds nobody has the name looked up again, unless that was done just before. It waits
-# for that, but not long: the other features' answers wait with it.
-_JUST_NOW_SECONDS: Final = 0.1
-_LOOK_AGAIN_SECONDS: Final = 0.25
 _MEET_EVERY_SECONDS: Final = 0.02
 # A replica counts as silent after this many times what answers usually take, and never sooner.
 _SILENT_TIMES: Final = 5.0
@@ -45,13 +40,9 @@ class Replicas:
         self._task = task
         self._target = target
         self._version = version
-        self._name = Name.of(target)
+        name = Name.of(target)
+        self._lookout = None if name is None else Lookout(name, self._seen)
         self._known: dict[str, Replica] = {}
-        self._looked = asyncio.Event()  # set while nobody waits to hear who is there
-        self._looked_at = 0.0
-        self._look_now = asyncio.Event()
-        self._told = False  # whether the name's servers have said who is there, or that nobody is
-        self._looking: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._model: model_pb2.Model | None = None
         self._usual = 0.0  # seconds that an answer takes; running mean
@@ -59,15 +50,14 @@ class Replicas:
     @property
     def found(self) -> bool:
         """Whether each is known apart from the others; else asking again is gRPC's business."""
-        return self._name is not None
+        return self._lookout is not None
 
     def start(self) -> None:
         """Begins to look for them."""
-        if self._name is None:
+        if self._lookout is None:
             self._hold(self._target, to_service(self._target))
-            self._told = True
         else:
-            self._looking = asyncio.create_task(self._look(self._name))
+            self._lookout.start()
 
     async def met(self, seconds: float) -> bool:
         """Whether one is ready; waits at most that long, and only while that may yet come true."""
@@ -79,18 +69,16 @@ class Replicas:
 
     async def stop(self) -> None:
         """Lets the calls under way end, then closes every connection."""
-        if self._looking is not None:
-            self._looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._looking
+        if self._lookout is not None:
+            await self._lookout.stop()
         self._dismiss(list(self._known))
         if self._leaving:
             await asyncio.wait(self._leaving)
 
     async def choose(self, call: Call, tried: Iterable[Replica] = ()) -> Replica:
         """The one to ask; one of those tried only if there is no other. Raises NoReplica."""
-        if self._name is not None and all(one.away for one in self._known.values()):
-            await self._look_again(call.deadline.left())
+        if self._lookout is not None and all(one.away for one in self._known.values()):
+            await self._lookout.look_again(call.deadline.left())
         silent = max(_SILENT_SECONDS, _SILENT_TIMES * self._usual)
 
         def reluctance(one: Replica) -> tuple[bool, bool, bool, float, int, float]:
@@ -129,17 +117,10 @@ class Replicas:
         return self._model
 
     def _may_meet(self) -> bool:
-        if not self._told:
+        if self._lookout is not None and not self._lookout.told:
             return True
         known = self._known.values()
         return not (all(one.away for one in known) or any(one.ready for one in known))
-
-    async def _look_again(self, seconds: float) -> None:
-        if time.monotonic() - self._looked_at >= _JUST_NOW_SECONDS:
-            self._looked.clear()
-            self._look_now.set()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._looked.wait(), min(seconds, _LOOK_AGAIN_SECONDS))
 
     def _candidates(self) -> Sequence[Replica]:
         known = list(self._known.values())
@@ -147,27 +128,14 @@ class Replicas:
             return known
         return [one for one in known if _serves(one, self._version)]
 
-    async def _look(self, name: Name) -> None:
-        failing = False
-        while True:
-            self._look_now.clear()
-            try:
-                self._take(await name.addresses())
-                self._told = True
-                failing = False
-            except OSError as error:
-                if not failing:
-                    logger.warning("%s: its replicas stay as known: %s", self._target, error)
-                failing = True
-            self._looked_at = time.monotonic()
-            self._looked.set()
-            for one in self._known.values():
-                # One that comes back may serve another model; no call goes to a silent one, and its
-                # answer to this is what brings it back.
-                if not one.ready or one.unheard > _SILENT_SECONDS:
-                    one.learn()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look_now.wait(), _LOOK_UP_SECONDS)
+    def _seen(self, addresses: frozenset[str] | None) -> None:
+        if addresses is not None:
+            self._take(addresses)
+        for one in self._known.values():
+            # One that comes back may serve another model; no call goes to a silent one, and its
+            # answer to this is what brings it back.
+            if not one.ready or one.unheard > _SILENT_SECONDS:
+                one.learn()
 
     def _take(self, addresses: frozenset[str]) -> None:
         """Holds connections to those addresses and to no others.

@@ -83,7 +83,7 @@ class Pods:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
-    monkeypatch.setattr("gateway.replicas._LOOK_UP_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.lookout._LOOK_UP_SECONDS", 0.05)
     return Names(monkeypatch)
 
 
@@ -336,7 +336,7 @@ async def test_where_nobody_is_named_the_caller_is_told_at_once(pods: Pods) -> N
 async def test_a_replica_that_has_just_come_answers_the_first_call(
     pods: Pods, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.replicas._LOOK_UP_SECONDS", 2 * PATIENCE_SECONDS)
+    monkeypatch.setattr("gateway.lookout._LOOK_UP_SECONDS", 2 * PATIENCE_SECONDS)
     await pods.serve(A)
     async with backend(pods) as service:
         await until(lambda: names.asked == 1)  # and it said that there is nobody
@@ -349,7 +349,7 @@ async def test_a_replica_that_has_just_come_answers_the_first_call(
 async def test_a_replica_in_place_of_the_only_one_answers_the_first_call(
     pods: Pods, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.replicas._LOOK_UP_SECONDS", 2 * PATIENCE_SECONDS)
+    monkeypatch.setattr("gateway.lookout._LOOK_UP_SECONDS", 2 * PATIENCE_SECONDS)
     only = await pods.serve(A)
     pods.named(A)
     async with backend(pods) as service:
@@ -384,6 +384,48 @@ async def test_calls_wait_for_slow_name_servers_but_not_long(
     monkeypatch.setattr("gateway.remote._MEET_SECONDS", 0.0)
     async with backend(pods) as service, asyncio.timeout(PATIENCE_SECONDS):
         assert isinstance(await ask(service, 2 * PATIENCE_SECONDS), Failure)
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_service_can_be_left_at_any_moment_after_a_call_that_found_nobody(
+    pods: Pods, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.lookout._LOOK_UP_SECONDS", 10 * PATIENCE_SECONDS)
+    made = RemoteBackend("objects", DETECTION, pods.target)
+    await made.start()
+    await asyncio.sleep(0.2)
+    asking = asyncio.create_task(ask(made))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+
+    stopping = asyncio.create_task(made.stop())
+
+    done, _ = await asyncio.wait((stopping,), timeout=PATIENCE_SECONDS)
+    assert done
+    await asking
+
+
+async def test_an_unforeseen_error_in_a_look_up_does_not_end_the_look_out(
+    pods: Pods, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    look_up = Name.addresses
+    looks = 0
+
+    async def breaks_once(name: Name) -> frozenset[str]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise RuntimeError("can't start new thread")
+        return await look_up(name)
+
+    monkeypatch.setattr(Name, "addresses", breaks_once)
+    async with backend(pods) as service:
+        await until(lambda: looks > 2)
+        await pods.serve(A)
+        pods.named(A)
+        await answering(service, pods, A)
+
+    assert caplog.text.count("RuntimeError: can't start new thread") == 1
 
 
 async def test_a_gateway_begins_with_the_replicas_that_are_there(pods: Pods) -> None:
