@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 _DESCRIBE_SECONDS: Final = 1.0
 _SILENT_SECONDS: Final = 10.0  # undescribed, until the log asks whether the address is right
+# UNAVAILABLE: nobody did the work. CANCELLED, where the caller did not cancel: what a server that
+# stops says to calls that reach it too late. Whatever was done before, calls are safe to repeat.
+TURNED_AWAY: Final = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED))
+_JUST_NOW_SECONDS: Final = 1.0
 _AWAY: Final = frozenset(
     (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
 )
@@ -34,6 +38,7 @@ class Replica:
         self._model: model_pb2.Model | None = None
         self._learning = asyncio.create_task(self._learn())
         self._unheard_since: float | None = None  # the first ask after the last sign of life
+        self._turned_away = -math.inf  # when it last did
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -57,6 +62,14 @@ class Replica:
         return 0.0 if self._unheard_since is None else time.monotonic() - self._unheard_since
 
     @property
+    def turns_away(self) -> bool:
+        """Whether it has just turned a call away, though it may ask for work.
+
+        Nothing is under way at such a one: it would be sent every call first.
+        """
+        return time.monotonic() - self._turned_away < _JUST_NOW_SECONDS
+
+    @property
     def model(self) -> model_pb2.Model | None:
         """The model as it last described it; None until it has."""
         return self._model
@@ -71,6 +84,8 @@ class Replica:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._unheard_since = None
+            if error.code() in TURNED_AWAY:
+                self._turned_away = time.monotonic()
             raise
         self._unheard_since = None
         if self._model is None or self._model.ref.digest != answered.model.digest:

@@ -82,7 +82,8 @@ class Replicas:
         silent = max(_SILENT_SECONDS, _SILENT_TIMES * self._usual)
 
         def reluctance(one: Replica) -> tuple[bool, bool, bool, float, int, float]:
-            again, later, silence = one in tried, not one.ready, max(0.0, one.unheard - silent)
+            again, later = one in tried, not one.ready or one.turns_away
+            silence = max(0.0, one.unheard - silent)
             chance = random.random()  # noqa: S311 - it balances, it guards nothing
             return one.away, again, later, silence, one.in_flight, chance
 

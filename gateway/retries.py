@@ -8,13 +8,10 @@ import grpc
 
 from chassis.call import Call
 from gateway.outcomes import Answered
-from gateway.replica import Replica
+from gateway.replica import TURNED_AWAY, Replica
 from gateway.replicas import Replicas
 
 _MOST_ATTEMPTS: Final = 3
-# UNAVAILABLE: nobody did the work. CANCELLED, where the caller did not cancel: what a server that
-# stops says to calls that reach it too late. Whatever was done before, calls are safe to repeat.
-_ELSEWHERE: Final = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED))
 _WAIT_SECONDS: Final = 0.02  # before asking the same one again, as there is no other; then thrice
 _WAIT_FACTOR: Final = 3
 
@@ -50,7 +47,7 @@ class Asking:
                 wait *= _WAIT_FACTOR
 
     def _again(self, error: grpc.aio.AioRpcError, attempts: int) -> bool:
-        if not self._replicas.found or error.code() not in _ELSEWHERE:
+        if not self._replicas.found or error.code() not in TURNED_AWAY:
             return False
         self._budget.failed()
         return attempts < _MOST_ATTEMPTS and self._budget.allows

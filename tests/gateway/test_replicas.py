@@ -484,8 +484,9 @@ async def test_a_gateway_begins_without_a_replica_that_says_nothing(
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
 async def test_a_call_that_one_replica_turns_away_is_answered_by_another(
-    pods: Pods, code: grpc.StatusCode
+    pods: Pods, code: grpc.StatusCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("gateway.replica._JUST_NOW_SECONDS", 0.0)
     leaving = Refuses(code)
     await pods.serve(A)
     await pods.speak(B, leaving)
@@ -503,6 +504,22 @@ async def test_a_call_that_one_replica_turns_away_is_answered_by_another(
 
     assert leaving.asked > turned_away
     assert pods.seen()[A] == seen + 42
+
+
+async def test_a_replica_that_turns_calls_away_is_not_sent_all_of_them_for_being_idle(
+    pods: Pods,
+) -> None:
+    lost = Refuses(grpc.StatusCode.UNAVAILABLE)
+    await pods.serve(A)
+    await pods.speak(B, lost)
+    pods.named(A, B)
+    async with backend(pods) as service:
+        await answering(service, pods, A)
+
+        # So many more than the budget for retries allows.
+        assert await load(service, 396) == {pb.STATE_OK: 396}
+
+    assert 1 <= lost.asked <= 100
 
 
 @pytest.mark.parametrize(
