@@ -22,6 +22,7 @@ _SILENT_SECONDS: Final = 10.0  # undescribed, until the log asks whether the add
 # UNAVAILABLE: nobody did the work. CANCELLED, where the caller did not cancel: what a server that
 # stops says to calls that reach it too late. Whatever was done before, calls are safe to repeat.
 TURNED_AWAY: Final = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED))
+_REFUSED: Final = TURNED_AWAY | {grpc.StatusCode.RESOURCE_EXHAUSTED}
 _JUST_NOW_SECONDS: Final = 1.0
 _AWAY: Final = frozenset(
     (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN)
@@ -38,7 +39,7 @@ class Replica:
         self._model: model_pb2.Model | None = None
         self._learning = asyncio.create_task(self._learn())
         self._unheard_since: float | None = None  # the first ask after the last sign of life
-        self._turned_away = -math.inf  # when it last did
+        self._refused = -math.inf  # when it last refused a call
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -62,12 +63,12 @@ class Replica:
         return 0.0 if self._unheard_since is None else time.monotonic() - self._unheard_since
 
     @property
-    def turns_away(self) -> bool:
-        """Whether it has just turned a call away, though it may ask for work.
+    def refuses(self) -> bool:
+        """Whether it has just refused a call, though it may ask for work.
 
-        Nothing is under way at such a one: it would be sent every call first.
+        Little is under way at one that is so quick: it would be sent every call first.
         """
-        return time.monotonic() - self._turned_away < _JUST_NOW_SECONDS
+        return time.monotonic() - self._refused < _JUST_NOW_SECONDS
 
     @property
     def model(self) -> model_pb2.Model | None:
@@ -84,8 +85,8 @@ class Replica:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._unheard_since = None
-            if error.code() in TURNED_AWAY:
-                self._turned_away = time.monotonic()
+            if error.code() in _REFUSED:
+                self._refused = time.monotonic()
             raise
         self._unheard_since = None
         if self._model is None or self._model.ref.digest != answered.model.digest:

@@ -82,7 +82,7 @@ class Replicas:
         silent = max(_SILENT_SECONDS, _SILENT_TIMES * self._usual)
 
         def reluctance(one: Replica) -> tuple[bool, bool, bool, float, int, float]:
-            again, later = one in tried, not one.ready or one.turns_away
+            again, later = one in tried, not one.ready or one.refuses
             silence = max(0.0, one.unheard - silent)
             chance = random.random()  # noqa: S311 - it balances, it guards nothing
             return one.away, again, later, silence, one.in_flight, chance

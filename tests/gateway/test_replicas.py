@@ -506,6 +506,22 @@ async def test_a_call_that_one_replica_turns_away_is_answered_by_another(
     assert pods.seen()[A] == seen + 42
 
 
+async def test_a_full_replica_is_not_sent_all_calls_for_refusing_them_so_fast(pods: Pods) -> None:
+    full = Refuses(grpc.StatusCode.RESOURCE_EXHAUSTED)
+    await pods.serve(A)
+    await pods.speak(B, full)
+    pods.named(A, B)
+    async with backend(pods) as service:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (full.asked and pods.seen()[A]):
+                await ask(service)
+        before = full.asked
+
+        ends = await load(service, 396)
+
+    assert ends[pb.STATE_SHED] == full.asked - before <= 100
+
+
 async def test_a_replica_that_turns_calls_away_is_not_sent_all_of_them_for_being_idle(
     pods: Pods,
 ) -> None:
