@@ -53,6 +53,7 @@ class Door(grpc.aio.ServerInterceptor):
     def __init__(self, default_deadline: float, max_deadline: float) -> None:
         self._default_deadline = default_deadline
         self._max_deadline = max_deadline
+        self._behind: dict[str, Handler] = {}  # by method: made for the first call of each
 
     async def intercept_service(
         self,
@@ -64,6 +65,11 @@ class Door(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or handler.unary_unary is None or method.startswith(_NOT_OURS):
             return handler
+        if method not in self._behind:
+            self._behind[method] = self._before(handler, method)
+        return self._behind[method]
+
+    def _before(self, handler: "Handler", method: str) -> "Handler":
         unpack = handler.request_deserializer
         return grpc.unary_unary_rpc_method_handler(
             # The stubs know handlers of the blocking API only.
