@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
@@ -99,7 +100,12 @@ def _over_grpc(environment: Mapping[str, str]) -> bool:
 
 def tracer() -> trace.Tracer:
     """The tracer that every span here is made with."""
-    return trace.get_tracer("trilens", VERSION)
+    return _tracer_of(trace.get_tracer_provider())
+
+
+@lru_cache(maxsize=1)  # the SDK makes a new one each time, which costs more than a span
+def _tracer_of(provider: trace.TracerProvider) -> trace.Tracer:
+    return provider.get_tracer("trilens", VERSION)
 
 
 @contextmanager
