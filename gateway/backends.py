@@ -9,7 +9,7 @@ from chassis.options import Options
 from gateway.outcomes import Answered, Failure, FeatureOff, failure
 from trilens.v1 import model_pb2
 
-# A photo's longest side for a service that has not told its own yet.
+# A photo's longest side for a service that has not told its own, yet or at all.
 _USUAL_SIDE = 640
 
 
@@ -38,7 +38,7 @@ class Backend(Protocol):
 def max_side(backend: Backend) -> int:
     """Longest side to send to the backend, in pixels."""
     model = backend.model()
-    return _USUAL_SIDE if model is None else model.max_side
+    return (model.max_side if model is not None else 0) or _USUAL_SIDE
 
 
 class HostedService(Protocol):

@@ -23,10 +23,16 @@ from gateway.outcomes import Answered, Failure
 from gateway.remote import RemoteBackend
 from gateway.tasks import TASKS
 from tests.fakes import FakeModel, fake_package
-from tests.harness import a_call, model_app, server_settings
+from tests.harness import a_call, a_photo, gateway_app, model_app, running, server_settings
 from tests.names import Names, free_port
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import detector_pb2, detector_pb2_grpc, model_pb2, model_pb2_grpc
+from trilens.v1 import (
+    analysis_pb2_grpc,
+    detector_pb2,
+    detector_pb2_grpc,
+    model_pb2,
+    model_pb2_grpc,
+)
 
 NAME = "detector.test"
 A, B, C = "127.0.0.2", "127.0.0.3", "127.0.0.4"
@@ -180,11 +186,16 @@ class Holds(detector_pb2_grpc.DetectorServiceServicer):
 
 
 class SlowToTell(detector_pb2_grpc.DetectorServiceServicer, model_pb2_grpc.ModelServiceServicer):
-    """Takes that many seconds to describe its model."""
+    """Takes that many seconds to describe its model, of which it tells next to nothing."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.asked = 0
+        self.seen: list[tuple[int, int]] = []
+
+    async def DetectObjects(self, request: Any, _: Any) -> detector_pb2.DetectObjectsResponse:
+        self.seen.append((request.image.pixels.width, request.image.pixels.height))
+        return detector_pb2.DetectObjectsResponse()
 
     async def GetModel(self, _: Any, __: Any) -> model_pb2.GetModelResponse:
         self.asked += 1
@@ -609,6 +620,22 @@ async def test_a_replica_that_leaves_while_it_describes_its_model_finishes(pods:
         model = await describing
     assert model is not None
     assert model.summary == "slow"
+
+
+async def test_a_service_that_tells_no_size_of_photos_gets_no_speck(
+    pods: Pods,
+) -> None:
+    silent = SlowToTell()
+    await pods.speak(A, silent)
+    pods.named(A)
+    app = gateway_app({"detection": pods.target})
+    async with running(app) as channel:
+        front = analysis_pb2_grpc.ImageAnalysisServiceStub(channel)
+        await front.GetCapabilities(pb.GetCapabilitiesRequest(), timeout=PATIENCE_SECONDS)
+        photo = pb.AnalyzeImageRequest(image=a_photo("cat.jpg"))
+        await front.AnalyzeImage(photo, timeout=PATIENCE_SECONDS)
+
+    assert silent.seen == [(451, 300)]  # all of it
 
 
 async def test_a_replica_that_leaves_undescribed_leaves_no_error_behind(
