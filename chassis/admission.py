@@ -1,5 +1,6 @@
-"""Admission: few calls at once, the others in line; first come, first served."""
+"""Admission: few calls at once, the others in line; first come, first served in time."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from chassis.line import Line
 from chassis.telemetry import ADMIT, span
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
+_SMOOTHING: Final = 0.1  # share of the newest call in the running mean of seconds
+# A call that is let in with less than so many times what calls usually take ends for nothing.
+_MARGIN: Final = 1.5
 
 
 @dataclass(slots=True)
@@ -37,6 +41,7 @@ class Admission:
     """A bounded number of calls at once, and a bounded line of calls that wait for one to end.
 
     Few at once keeps photos in memory few, and lets the first call finish before the last begins.
+    Those that can hardly be answered in time wait on while there are others that can.
     Calls that have lent their place are bounded as well, by as many as may wait in line; and so is
     what all of them hold: `max_held` bytes, although a photo alone is always let in.
     """
@@ -48,6 +53,7 @@ class Admission:
         self._held = 0
         self._active = 0
         self._lent = 0
+        self._usual = 0.0  # seconds that a call keeps its place; running mean
         self._line: Line[_Turn, None] = Line()
 
     def crowded(self) -> bool:
@@ -77,8 +83,11 @@ class Admission:
             with span(ADMIT, call.trace):
                 await self._wait(call)
         admitted = Admitted(self._lend)
+        began = time.monotonic()
         try:
             yield admitted
+            if not admitted.lent:
+                self._took(time.monotonic() - began)
         finally:
             if admitted.lent:
                 self._lent -= 1
@@ -104,8 +113,13 @@ class Admission:
         self._leave()
         return True
 
+    def _took(self, seconds: float) -> None:
+        self._usual += (_SMOOTHING if self._usual else 1.0) * (seconds - self._usual)
+
     def _leave(self) -> None:
-        successor = self._line.take()
+        # While more calls come than can be answered, the first in line is the one whose time is
+        # nearly over: let in one after the other, none of them would be answered.
+        successor = self._line.take(_MARGIN * self._usual) or self._line.take_freshest()
         if successor is None:
             self._active -= 1
         else:

@@ -53,19 +53,24 @@ class Line(Generic[T, R]):
                 return priority, ticket.since
         return None
 
-    def take(self) -> Ticket[T, R] | None:
-        """Takes the first ticket out that somebody waits for and that still has time left.
+    def take(self, needs: float = 0.0) -> Ticket[T, R] | None:
+        """Takes the first ticket out that somebody waits for and that has more seconds left.
 
-        Late ones are told so on the way.
+        Late ones are told so on the way. Those that have too few stay.
         """
         for tickets in self._waiting:
-            while tickets:
-                _, ticket = tickets.popitem(last=False)
-                if ticket.answer.done():
-                    continue  # cancelled just now: its caller has not had the time to leave
-                if not ticket.call.deadline.passed():
-                    return ticket
-                ticket.fail(late())
+            _dismiss_late(tickets)
+            for key, ticket in tickets.items():
+                if _left(ticket) > needs:
+                    return tickets.pop(key)
+        return None
+
+    def take_freshest(self) -> Ticket[T, R] | None:
+        """Takes the ticket out that has most time left among those of the first priority."""
+        for tickets in self._waiting:
+            _dismiss_late(tickets)
+            if tickets:
+                return tickets.pop(max(tickets, key=lambda key: _left(tickets[key])))
         return None
 
     async def wait(self, item: T, call: Call, joined: Callable[[], None]) -> R:
@@ -91,6 +96,20 @@ class Line(Generic[T, R]):
             if answer.done() and not answer.cancelled():
                 # An error that came in the moment of cancellation counts as seen.
                 answer.exception()
+
+
+def _left(ticket: Ticket[T, R]) -> float:
+    # Nobody waits for one that was cancelled just now: its caller has not had the time to leave.
+    return 0.0 if ticket.answer.done() else ticket.call.deadline.left()
+
+
+def _dismiss_late(tickets: OrderedDict[int, Ticket[T, R]]) -> None:
+    """From the front on, until one has time left."""
+    while tickets:
+        key = next(iter(tickets))
+        if _left(tickets[key]) > 0:
+            return
+        tickets.pop(key).fail(late())
 
 
 def late() -> DeadlineExceeded:

@@ -23,7 +23,9 @@ P = TypeVar("P")
 
 logger = logging.getLogger(__name__)
 
-_SMOOTHING: Final = 0.2  # share of the newest batch in the running mean of seconds per photo
+_SMOOTHING: Final = 0.2  # share of the newest batch in the running means of seconds
+# With less time left than so many times what a batch usually takes, a photo is taken for nothing.
+_MARGIN: Final = 1.5
 _FIRST_GUESS_SECONDS: Final = 0.1
 
 
@@ -63,6 +65,7 @@ class Batcher(Generic[P]):
         self._running = 0
         self._newest = 0.0  # when the newest batch began; monotonic seconds
         self._seconds_per_photo = _FIRST_GUESS_SECONDS
+        self._seconds_per_batch = 0.0
         self.meters = Meters(model.package.manifest, track)
         self.device = Device(self.meters)
         self.meters.watch(lambda: len(self._line), self._backlog)
@@ -113,7 +116,10 @@ class Batcher(Generic[P]):
             # One more photo makes all of them wait longer: not beyond anybody's deadline.
             if tickets and (len(tickets) + 1) * self._seconds_per_photo > tightest:
                 break
-            ticket = self._line.take()
+            ticket = self._line.take(_MARGIN * self._seconds_per_batch)
+            if ticket is None and not tickets:
+                # It will hardly be in time, but keeps nobody waiting who would.
+                ticket = self._line.take_freshest()
             if ticket is None:
                 break
             tickets.append(ticket)
@@ -130,6 +136,7 @@ class Batcher(Generic[P]):
         self._running -= 1
         newest = seconds / photos
         self._seconds_per_photo += _SMOOTHING * (newest - self._seconds_per_photo)
+        self._seconds_per_batch += _SMOOTHING * (seconds - self._seconds_per_batch)
 
     def _backlog(self) -> float:
         """Seconds that what waits will take."""

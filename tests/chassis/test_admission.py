@@ -94,6 +94,19 @@ async def test_a_call_whose_time_is_up_leaves_the_line() -> None:
     assert order == ["first", "other"]
 
 
+async def test_a_call_that_can_hardly_be_answered_in_time_keeps_none_waiting_that_can() -> None:
+    admission, order = Admission(1, 10, max_held=1 << 30), []
+    first = Visitor(admission, "first", order)
+    hurried = Visitor(admission, "hurried", order, seconds=3.5)
+    patient = Visitor(admission, "patient", order, seconds=60)
+    await asyncio.sleep(1.5)  # that long a call is seen to take
+
+    for visitor in (first, patient, hurried):
+        await visitor.leave()
+
+    assert order == ["first", "patient", "hurried"]
+
+
 @pytest.mark.parametrize("in_line", [1, 3])
 async def test_a_caller_who_goes_in_the_moment_of_being_let_in_loses_no_place(
     in_line: int,

@@ -101,6 +101,34 @@ async def test_whoever_is_late_is_told_and_not_taken() -> None:
     assert taken == [None]
 
 
+async def test_whoever_has_too_little_time_left_is_passed_over_and_stays() -> None:
+    line: Line[str, None] = Line()
+    tasks = [await joined(line, f"{seconds} s", a_call(seconds)) for seconds in (10, 40, 20, 50)]
+
+    taken = [line.take(30), line.take(30), line.take(30), line.take_freshest()]
+
+    assert [ticket and ticket.item for ticket in taken] == ["40 s", "50 s", None, "20 s"]
+    assert len(line) == 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_the_freshest_is_none_whose_caller_has_gone_or_who_is_late() -> None:
+    line: Line[str, None] = Line()
+    gone = await joined(line, "gone", a_call(50))
+    line_of_one = await joined(line, "stays", a_call(10))
+    gone.cancel()
+
+    ticket = line.take_freshest()
+
+    assert ticket is not None
+    assert ticket.item == "stays"
+    assert line.take_freshest() is None
+    ticket.succeed(None)
+    await asyncio.gather(gone, line_of_one, return_exceptions=True)
+
+
 async def test_time_passes_while_waiting() -> None:
     line: Line[str, None] = Line()
 

@@ -412,3 +412,19 @@ async def test_a_batch_is_no_larger_than_its_most_hurried_photo_can_wait_for(
 
     # At about 0.2 s a photo, 0.3 s are enough for one.
     assert batches(model) == [[1], [2], [3, 4, 5, 6, 7]]
+
+
+async def test_a_photo_that_can_hardly_be_in_time_keeps_none_waiting_that_can(
+    gate: threading.Event,
+) -> None:
+    model = EchoModel(gate)
+    async with batching(model) as batcher:
+        slow = await ask(batcher, 1)
+        assert await asyncio.to_thread(model.runs, 1)
+        hurried = await ask(batcher, 2, seconds=2.5)
+        patient = await ask(batcher, 3)
+        await asyncio.to_thread(threading.Event().wait, 2)  # so long a batch is seen to take
+        gate.set()
+        await asyncio.gather(slow, hurried, patient, return_exceptions=True)
+
+    assert batches(model)[:2] == [[1], [3]]
