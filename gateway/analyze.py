@@ -7,15 +7,15 @@ from dataclasses import replace
 from chassis.admission import Admission
 from chassis.call import Call
 from chassis.decoder import Decoder, Views, size
-from chassis.metrics import ANSWERS
 from chassis.options import Options
 from chassis.telemetry import COMPLETENESS, LANE, MERGE, mark, span
+from gateway.answers import Answers
 from gateway.backends import max_side
 from gateway.checks import check, check_outcomes
 from gateway.fanout import Ask, fan_out
 from gateway.features import Feature
 from gateway.lanes import Lane, Lanes
-from gateway.merge import AnalysisFailed, merge
+from gateway.merge import merge
 from gateway.outcomes import Failure, Outcome
 from gateway.shadow import Shadows
 from trilens.v1 import analysis_pb2 as pb
@@ -41,6 +41,7 @@ class Analyzer:
         self._shadows = shadows
         self._decoder = decoder
         self._admission = admission
+        self._answers = Answers()
 
     async def analyze(self, request: pb.AnalyzeImageRequest, call: Call) -> pb.AnalyzeImageResponse:
         """The photo's outcome per feature asked for.
@@ -51,7 +52,11 @@ class Analyzer:
         check(request, self._tasks, has_defaults=bool(self._defaults))
         with self._lanes.lane(call, request.affinity_key) as lane:
             mark(call.trace, LANE, lane.name)
-            return await self._on(lane, request, replace(call, lane=lane.name))
+            own = replace(call, lane=lane.name)
+            with self._answers.photo(own):
+                response = await self._on(lane, request, own)
+            self._answers.answered(completeness_name(response.completeness), own)
+            return response
 
     async def _on(
         self, lane: Lane, request: pb.AnalyzeImageRequest, call: Call
@@ -93,14 +98,8 @@ def _answer(
 ) -> pb.AnalyzeImageResponse:
     with span(MERGE, call.trace) as own:
         required = [one.feature for one in request.features if one.required]
-        try:
-            response = merge(outcomes, required)
-        except AnalysisFailed:
-            ANSWERS.labels("failed", call.lane).inc()
-            raise
-        completeness = completeness_name(response.completeness)
-        own.set_attribute(COMPLETENESS, completeness)
-    ANSWERS.labels(completeness, call.lane).inc()
+        response = merge(outcomes, required)
+        own.set_attribute(COMPLETENESS, completeness_name(response.completeness))
     if response.completeness != pb.COMPLETENESS_FULL:
         logger.info("partial answer: %s", missing(outcomes))
     photo = views.photo

@@ -13,6 +13,8 @@ from rollout.judge.plan import CODES, OUTCOMES
 
 # A gateway's outcomes of a feature that tell nothing of its model.
 _NOT_TRIED: Final = frozenset({"skipped", "cancelled"})
+# Ends of photos that models had a part in; what is shed or late before is the gateways' own.
+_ASKED: Final = frozenset({"full", "partial", "failed"})
 # Methods that predict, by the end of their names.
 _PREDICTING: Final = ("/ClassifyImage", "/CaptionImage", "/DetectObjects")
 _CANARY: Final = "canary"
@@ -110,6 +112,7 @@ def _partial(increases: Increases) -> Tracks:
         increases,
         "trilens_answers_total",
         lambda one: (one.label("lane"), one.label("completeness")),
+        lambda one: one.label("completeness") in _ASKED,
     )
 
     def count(lane: str) -> Count:

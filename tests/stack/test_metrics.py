@@ -16,10 +16,17 @@ from chassis.images import Pixels
 from chassis.server import App, Ports, serving
 from tests.fakes import FakeModel
 from tests.harness import LOOPBACK, a_photo, gateway_app, model_app, ready, server_settings
-from trilens.v1 import analysis_pb2, analysis_pb2_grpc, detector_pb2, detector_pb2_grpc
+from trilens.v1 import (
+    analysis_pb2,
+    analysis_pb2_grpc,
+    detector_pb2,
+    detector_pb2_grpc,
+    image_pb2,
+)
 
 DETECT = "/trilens.v1.DetectorService/DetectObjects"
 ANALYZE = "/trilens.v1.ImageAnalysisService/AnalyzeImage"
+ENDS = ("full", "partial", "failed", "shed", "late")
 OBJECTS = {"model": "objects", "version": "1.2.3", "track": "stable"}
 
 
@@ -35,8 +42,20 @@ class Page:
 
     def value(self, metric: str, labels: Mapping[str, str] | None = None, **more: str) -> float:
         """0 for a sample that is not there."""
-        key = tuple(sorted({**(labels or {}), **more}.items()))
-        return self._values.get((metric, key), 0.0)
+        return self._values.get((metric, self._key({**(labels or {}), **more})), 0.0)
+
+    def has(self, metric: str, **labels: str) -> bool:
+        """Whether that sample is there, be it 0."""
+        return (metric, self._key(labels)) in self._values
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Those of all samples."""
+        return frozenset(name for name, _ in self._values)
+
+    @staticmethod
+    def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(labels.items()))
 
 
 async def page(ports: Ports) -> Page:
@@ -58,6 +77,15 @@ async def server(app: App) -> AsyncIterator[tuple[Ports, grpc.aio.Channel]]:
 async def detect(channel: grpc.aio.Channel, seconds: float = 10) -> None:
     request = detector_pb2.DetectObjectsRequest(image=a_photo())
     await detector_pb2_grpc.DetectorServiceStub(channel).DetectObjects(request, timeout=seconds)
+
+
+async def analyze(
+    channel: grpc.aio.Channel, seconds: float = 10, content: bytes | None = None
+) -> None:
+    image = a_photo() if content is None else image_pb2.Image(content=content)
+    request = analysis_pb2.AnalyzeImageRequest(image=image)
+    front = analysis_pb2_grpc.ImageAnalysisServiceStub(channel)
+    await front.AnalyzeImage(request, timeout=seconds)
 
 
 async def test_a_photo_is_counted_with_its_wait_its_batch_and_its_code() -> None:
@@ -186,6 +214,55 @@ async def test_the_gateway_counts_outcomes_by_feature_and_how_complete_answers_a
     assert more("trilens_answers_total", completeness="partial", lane="stable") == 1
     assert more("trilens_answers_total", completeness="failed", lane="stable") == 1
     assert more("trilens_rpc_seconds_count", method=ANALYZE, code="OK") == 1
+
+
+async def test_photos_that_the_gateway_itself_gives_up_count_as_shed_and_late() -> None:
+    gate = threading.Event()
+    model = FakeModel(gate=gate)
+    settings = server_settings(lend_after=60)  # a call that only waits keeps its place
+    app = gateway_app({"detection": model}, settings, max_active=1, max_waiting=1)
+    async with server(app) as (ports, channel):
+        before = await page(ports)
+        first = asyncio.create_task(analyze(channel, seconds=60))
+        await asyncio.to_thread(model.began.wait, 30)
+        # One of these two finds no place in line, the other one waits in vain.
+        more = await asyncio.gather(
+            *(analyze(channel, seconds=3) for _ in range(2)), return_exceptions=True
+        )
+        gate.set()
+        await first
+        with pytest.raises(grpc.aio.AioRpcError):
+            await analyze(channel, content=b"no photo")
+        async with asyncio.timeout(30):
+            after = await page(ports)
+            while after.value("trilens_rpc_in_flight", method=ANALYZE):
+                after = await page(ports)
+
+    codes = {one.code().name for one in more if isinstance(one, grpc.aio.AioRpcError)}
+    assert codes == {"RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
+    ends = {
+        end: after.value("trilens_answers_total", completeness=end, lane="stable")
+        - before.value("trilens_answers_total", completeness=end, lane="stable")
+        for end in ENDS
+    }
+    assert ends == {"full": 1, "partial": 0, "failed": 0, "shed": 1, "late": 1}
+
+
+async def test_a_gateway_that_nobody_has_asked_says_so_of_every_end() -> None:
+    async with server(gateway_app({"detection": FakeModel()})) as (ports, _):
+        idle = await page(ports)
+
+    for lane in ("stable", "canary"):
+        for end in ENDS:
+            assert idle.has("trilens_answers_total", completeness=end, lane=lane)
+
+
+async def test_no_series_is_there_for_the_birthday_of_another() -> None:
+    async with server(model_app(FakeModel())) as (ports, channel):
+        await detect(channel)
+        told = await page(ports)
+
+    assert [name for name in told.names if name.endswith("_created")] == []
 
 
 async def test_nothing_a_caller_sends_becomes_a_label() -> None:

@@ -70,6 +70,14 @@ def test_photos_that_were_not_answered_in_full_are_counted_by_lane():
     assert seen(count).partial == Tracks(Count(7, 2), Count(1, 1))
 
 
+def test_photos_that_a_gateway_gave_up_before_any_model_was_asked_say_nothing_of_one():
+    def count() -> None:
+        for end in ("full", "shed", "late"):
+            metrics.ANSWERS.labels(end, "canary").inc()
+
+    assert seen(count).partial == Tracks(Count(1, 0), Count())
+
+
 def test_codes_of_a_models_pods_are_counted_by_the_track_their_reader_knows():
     def count() -> None:
         for code in ("OK", "OK", "INTERNAL", "RESOURCE_EXHAUSTED"):
