@@ -1,6 +1,9 @@
 """An operator's values with a canary, promoted, and without one."""
 
+import re
+
 from rollout import values
+from tests.harness import ROOT
 
 OWN = {
     "models": {"detector": {"version": "1.0.0", "replicas": 3, "package": {"sha256": "old"}}},
@@ -57,6 +60,19 @@ def test_a_promoted_model_is_what_its_canary_was_in_the_chart():
         "image": {"registry": "mirror.example", "tag": "new"},
         "package": {"source": "image", "image": {"repository": "acme/objects", "tag": "new"}},
     }
+
+
+def test_blocks_that_the_chart_replaces_as_a_whole_are_replaced_so_on_promotion():
+    chart = (ROOT / "helm" / "trilens" / "templates" / "_merged.tpl").read_text("utf-8")
+    (whole,) = re.findall(r"\$whole := list (.*) \}\}", chart)
+    models = {name: {"of": "stable"} for name in re.findall(r'"(\w+)"', whole)}
+    canary = {name: {"the": "canary's"} for name in models}
+    own = {"models": {"detector": {"canary": canary, **models}}}
+
+    made = values.promoted(own, CANARIES, 100)["models"]["detector"]
+
+    assert {name: made[name] for name in models} == canary
+    assert set(values._WHOLE) == set(models)
 
 
 def test_in_the_end_no_word_of_the_canary_is_left():
