@@ -196,6 +196,21 @@ def test_a_release_whose_name_begins_no_services_is_told_what_to_set(name: str):
     assert not render({"fullnameOverride": "shop"}, name=name).refusal
 
 
+@pytest.mark.parametrize("place", ["podDefaults", "modelDefaults"])
+def test_one_digest_is_no_two_images(place: str):
+    refusal = render({place: {"image": {"digest": DIGEST}}}).refusal
+
+    assert f"{DIGEST} cannot be trilens/" in refusal
+    assert "say the digest of each" in refusal
+
+
+def test_models_that_share_an_image_share_its_digest():
+    detector = {"image": {"digest": DIGEST}, "canary": {"version": "2.0.0"}}
+    brands = {**named("brands")["models"]["brands"], "image": {"digest": DIGEST}}
+
+    assert not render({"models": {"detector": detector, "brands": brands}}).refusal
+
+
 def test_all_contradictions_are_told_at_once():
     refusal = render({"deadlines": {"max": 70}, "canary": {"shadow": 1}}).refusal
 

@@ -29,6 +29,7 @@ gateway.scaling.keda.trigger: the gateway has no queue of its own; only cpu, or 
 {{- end }}
 {{- include "trilens.packageProblems" (dict "at" $at "t" .) }}
 {{- end }}
+{{- include "trilens.imageProblems" (dict "components" (prepend (values $tracks) $gateway)) }}
 {{- include "trilens.canaryProblems" (dict "root" . "tracks" $tracks "on" $canary) }}
 {{- include "trilens.routeProblems" . }}
 {{- end }}
@@ -81,6 +82,23 @@ gateway.scaling.keda.trigger: the gateway has no queue of its own; only cpu, or 
 {{- end }}
 {{- if and (eq .t.c.accelerator.kind "dra") (semverCompare "<1.34.0-0" $version) }}
 {{ .at }}.accelerator: kind dra needs Kubernetes 1.34 or newer; this is {{ $version }}
+{{- end }}
+{{- end }}
+
+{{/* (components): a digest is that of one image, and each server has its own. */}}
+{{- define "trilens.imageProblems" -}}
+{{- $images := dict }}
+{{- range .components }}
+{{- $digest := .c.image.digest }}
+{{- if $digest }}
+{{- $names := append (get $images $digest | default list) (.c.image.repository | default .repository) }}
+{{- $_ := set $images $digest (uniq $names | sortAlpha) }}
+{{- end }}
+{{- end }}
+{{- range $digest, $names := $images }}
+{{- if gt (len $names) 1 }}
+image.digest: {{ $digest }} cannot be {{ join " and " $names }}: say the digest of each, in gateway.image and models.KEY.image
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -58,7 +58,7 @@
 - no network policy guards the models: whoever reaches their pods may call them
 {{- end }}
 {{- if not (include "trilens.digests" .) }}
-- images are named by tags, which can change: image.digest of each pins them
+- images are named by tags, which can change: gateway.image.digest and models.KEY.image.digest pin them
 {{- end }}
 {{- end }}
 
