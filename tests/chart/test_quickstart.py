@@ -1,12 +1,10 @@
 """The manifests for those without Helm, and those beside the chart."""
 
-import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from chassis.metrics import REGISTRY
 from local.chart import quickstart
 from tests.chart.rendering import helm
 
@@ -30,17 +28,3 @@ def test_the_quick_start_says_nothing_of_helm():
 @pytest.mark.parametrize("file", PLAIN, ids=lambda file: file.name)
 def test_each_file_beside_the_chart_is_whole(file: Path):
     assert all(one for one in yaml.safe_load_all(file.read_text()))
-
-
-def test_alerts_ask_for_metrics_that_there_are():
-    groups = yaml.safe_load(Path("k8s/alerts.yaml").read_text())["groups"]
-    asked = {
-        name
-        for group in groups
-        for rule in group["rules"]
-        for name in re.findall(r"trilens_\w+", rule["expr"])
-    }
-    known = {family.name for family in REGISTRY.collect()}
-    counted = {f"{family.name}_total" for family in REGISTRY.collect() if family.type == "counter"}
-
-    assert asked <= known | counted
