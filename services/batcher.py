@@ -66,6 +66,7 @@ class Batcher(Generic[P]):
         self._newest = 0.0  # when the newest batch began; monotonic seconds
         self._seconds_per_photo = _FIRST_GUESS_SECONDS
         self._seconds_per_batch = 0.0
+        self._paced = False  # whether any batch has ended: until then these are guesses
         self.meters = Meters(model.package.manifest, track)
         self.device = Device(self.meters)
         self.meters.watch(lambda: len(self._line), self._backlog)
@@ -134,9 +135,11 @@ class Batcher(Generic[P]):
     def ended(self, seconds: float, photos: int) -> None:
         """Called by a batch when it is done."""
         self._running -= 1
-        newest = seconds / photos
-        self._seconds_per_photo += _SMOOTHING * (newest - self._seconds_per_photo)
-        self._seconds_per_batch += _SMOOTHING * (seconds - self._seconds_per_batch)
+        # The first one counts whole: what a slow model's line takes is known from then on.
+        share = _SMOOTHING if self._paced else 1.0
+        self._paced = True
+        self._seconds_per_photo += share * (seconds / photos - self._seconds_per_photo)
+        self._seconds_per_batch += share * (seconds - self._seconds_per_batch)
 
     def _backlog(self) -> float:
         """Seconds that what waits will take."""

@@ -192,6 +192,30 @@ async def test_the_backlog_is_the_line_at_the_models_own_pace() -> None:
     assert Slow.seconds * depth <= told <= slowest * depth
 
 
+class Slower(Slow):
+    """Takes longer than anybody would guess."""
+
+    seconds = 0.4
+
+
+async def test_a_new_process_knows_what_its_line_takes_once_a_photo_has_been_predicted() -> None:
+    gate = threading.Event()
+    gate.set()
+    async with server(model_app(Slower(gate=gate), slots=1)) as (ports, channel):
+        await detect(channel, 60)
+        gate.clear()
+        line = [asyncio.create_task(detect(channel, 60)) for _ in range(5)]
+        async with asyncio.timeout(60):
+            busy = await page(ports)
+            while busy.value("trilens_in_flight", OBJECTS) < 5:
+                busy = await page(ports)
+        gate.set()
+        await asyncio.gather(*line)
+
+    depth = busy.value("trilens_queue_depth", OBJECTS)
+    assert busy.value("trilens_queue_backlog_seconds", OBJECTS) >= Slower.seconds * depth > 0
+
+
 async def test_the_gateway_counts_outcomes_by_feature_and_how_complete_answers_are() -> None:
     broken = FakeModel("caption", broken=RuntimeError("broken"))
     app = gateway_app({"detection": FakeModel(), "caption": broken})
