@@ -13,11 +13,12 @@ from rollout.names import COMPONENT, GATEWAY, TRACK
 
 PORT: Final = 9090
 RELEASE_INFO: Final = "trilens_release_info"
+STARTED: Final = "process_start_time_seconds"
 # What is asked of Prometheus; a pod's own page comes whole.
 _NAMES: Final = frozenset(
     {
         RELEASE_INFO,
-        "process_start_time_seconds",
+        STARTED,
         "trilens_rpc_seconds_count",
         "trilens_feature_seconds_count",
         "trilens_feature_seconds_bucket",
@@ -29,6 +30,9 @@ _NAMES: Final = frozenset(
 _PROXY: Final = "error trying to reach service: "
 _AT_ONCE: Final = 8
 _SECONDS: Final = 10.0
+_WORDS: Final = 200  # of an answer that cannot be read
+
+Labels = frozenset[tuple[str, str]]
 
 
 class Unread(Exception):
@@ -84,18 +88,56 @@ class PrometheusPages:
     def pages(self, pods: Iterable[str]) -> Mapping[str, "Samples | Unread"]:
         """The page of each pod."""
         try:
-            fields = {"query": self._query}
-            answer = self._pool.request("GET", self._url, fields=fields, timeout=_SECONDS)
-            found = json.loads(answer.data)["data"]["result"]
-        except (urllib3.exceptions.HTTPError, ValueError, KeyError) as problem:
+            found = self._asked()
+        except (urllib3.exceptions.HTTPError, ValueError) as problem:
             return {pod: Unread(f"Prometheus: {problem}") for pod in pods}
+        targets = _targets(found)
         read: dict[str, dict[Series, float]] = {}
-        for one in found:
-            labels = dict(one["metric"])
-            page = read.setdefault(labels.get("pod", ""), {})
-            name = labels.pop("__name__")
-            page[Series(name, tuple(sorted(labels.items())))] = float(one["value"][1])
+        for name, labels, value in found:
+            pod = dict(labels).get("pod", "")
+            target = targets.get(pod, frozenset())
+            if target <= labels:
+                own = Series(name, tuple(sorted(labels - target)))
+                read.setdefault(pod, {})[own] = value
         return {pod: read.get(pod) or Unread(f"{pod}: Prometheus has no metrics") for pod in pods}
+
+    def _asked(self) -> list[tuple[str, Labels, float]]:
+        """Every series' name, labels and value; raises ValueError for an answer that is none."""
+        fields = {"query": self._query}
+        answer = self._pool.request("GET", self._url, fields=fields, timeout=_SECONDS)
+        try:
+            told = json.loads(answer.data)
+            series = told["data"]["result"]
+        except (ValueError, KeyError, TypeError):
+            said = answer.data[:_WORDS].decode(errors="replace")
+            raise ValueError(f"{self._url} answers {answer.status}: {said}") from None
+        return [
+            (
+                one["metric"]["__name__"],
+                frozenset(one["metric"].items()) - {("__name__", one["metric"]["__name__"])},
+                float(one["value"][1]),
+            )
+            for one in series
+        ]
+
+
+def _targets(found: Iterable[tuple[str, Labels, float]]) -> Mapping[str, Labels]:
+    """What Prometheus adds to each pod's series: all labels of one that has none of its own.
+
+    A pod that is scraped twice, by two jobs or two replicas of Prometheus, is read once: counted
+    twice, chance would look like evidence.
+    """
+    targets: dict[str, Labels] = {}
+    for name, labels, _ in found:
+        if name == STARTED:
+            pod = dict(labels).get("pod", "")
+            # The longer one: the other one's labels may be all among its own.
+            targets[pod] = max(targets.get(pod, labels), labels, key=_order)
+    return targets
+
+
+def _order(labels: Labels) -> tuple[int, list[tuple[str, str]]]:
+    return len(labels), sorted(labels)
 
 
 def scrapes(
