@@ -9,19 +9,19 @@ from typing import Any, Final, cast
 
 import grpc
 from google.rpc import status_pb2
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
 from chassis.call import Call, Deadline, answering, call_from_metadata, valid_id
 from chassis.doors import Context, Handler
-from chassis.errors import Internal, InvalidRequest, TrilensError, rpc_code
+from chassis.errors import Internal, InvalidRequest, TrilensError
 from chassis.metrics import RPC_IN_FLIGHT, RPC_SECONDS
 from chassis.telemetry import (
+    ERROR_TYPE,
     LANE,
     OUTCOME,
     REQUEST_ID,
     RPC_CODE,
     RPC_METHOD,
-    RPC_SERVICE,
     RPC_SYSTEM,
     below,
     fail,
@@ -41,6 +41,17 @@ _OUTCOMES: Final[Mapping[grpc.StatusCode, str]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: "timed_out",
     grpc.StatusCode.RESOURCE_EXHAUSTED: "shed",
 }
+# Codes that are errors of a server's, as OpenTelemetry sees it; the others are its caller's affair.
+_ERRORS: Final = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
 
 
 class Door(grpc.aio.ServerInterceptor):
@@ -50,9 +61,13 @@ class Door(grpc.aio.ServerInterceptor):
     (opentelemetry-python-contrib #2014, #3271), so spans are made here.
     """
 
-    def __init__(self, default_deadline: float, max_deadline: float) -> None:
+    def __init__(
+        self, default_deadline: float, max_deadline: float, *, quiet: bool = False
+    ) -> None:
+        """`quiet`: calls that end well leave neither trace nor line, as they never end coming."""
         self._default_deadline = default_deadline
         self._max_deadline = max_deadline
+        self._quiet = quiet
         self._behind: dict[str, Handler] = {}  # by method: made for the first call of each
 
     async def intercept_service(
@@ -85,7 +100,7 @@ class Door(grpc.aio.ServerInterceptor):
             began = time.monotonic()
             in_flight.inc()
             came = self._call(request, context)
-            span = _begin(method, came)
+            span = INVALID_SPAN if self._quiet else _begin(method, came)
             call = came.under(below(span, came.trace))
             code = grpc.StatusCode.OK
             with answering(call):
@@ -109,7 +124,9 @@ class Door(grpc.aio.ServerInterceptor):
                     seconds = time.monotonic() - began
                     in_flight.dec()
                     RPC_SECONDS.labels(method, code.name).observe(seconds)
-                    logger.info("%s %s in %.1f ms", method, code.name, seconds * 1e3)
+                    unheard = self._quiet and code is grpc.StatusCode.OK
+                    level = logging.DEBUG if unheard else logging.INFO
+                    logger.log(level, "%s %s in %.1f ms", method, code.name, seconds * 1e3)
 
         return answer
 
@@ -130,14 +147,13 @@ def _readable(request: Any) -> Any:
 
 
 def _begin(method: str, call: Call) -> Span:
-    service, _, name = method.lstrip("/").partition("/")
+    name = method.lstrip("/")
     return tracer().start_span(
-        f"{service}/{name}",
+        name,
         call.trace,
         SpanKind.SERVER,
         {
             RPC_SYSTEM: "grpc",
-            RPC_SERVICE: service,
             RPC_METHOD: name,
             REQUEST_ID: call.request_id,
             LANE: call.lane,
@@ -153,9 +169,10 @@ def _why_cancelled(call: Call) -> grpc.StatusCode:
 
 
 def _end(span: Span, code: grpc.StatusCode) -> None:
-    span.set_attribute(RPC_CODE, rpc_code(code))
+    span.set_attribute(RPC_CODE, code.name)
     span.set_attribute(OUTCOME, _OUTCOMES.get(code, "failed"))
-    if code is not grpc.StatusCode.OK:
+    if code in _ERRORS:
+        span.set_attribute(ERROR_TYPE, code.name)
         fail(span, code.name)
     span.end()
 

@@ -137,7 +137,7 @@ async def serving(
     server = _build(settings, app)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.register(server)
-    probes = grpc.aio.server(interceptors=(_door(settings),), options=(_ALONE,))
+    probes = grpc.aio.server(interceptors=(_door(settings, quiet=True),), options=(_ALONE,))
     health_pb2_grpc.add_HealthServicer_to_server(health, probes)
     app.register_inside(probes)
     port = _bind(server, settings.host, settings.port)
@@ -180,8 +180,8 @@ def _build(settings: ServerSettings, app: App) -> Server:
     return server
 
 
-def _door(settings: ServerSettings) -> Door:
-    return Door(settings.usual_deadline(), settings.max_deadline)
+def _door(settings: ServerSettings, *, quiet: bool = False) -> Door:
+    return Door(settings.usual_deadline(), settings.max_deadline, quiet=quiet)
 
 
 def _connection_age(seconds: float) -> tuple[tuple[str, int], ...]:

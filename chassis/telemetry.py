@@ -43,10 +43,11 @@ MODEL_VERSION: Final = "trilens.model.version"
 BATCH_SIZE: Final = "trilens.batch.size"
 OUTCOME: Final = "trilens.outcome"  # a State in lower case, or "cancelled"
 COMPLETENESS: Final = "trilens.completeness"
-RPC_SYSTEM: Final = "rpc.system"
-RPC_SERVICE: Final = "rpc.service"
-RPC_METHOD: Final = "rpc.method"
-RPC_CODE: Final = "rpc.grpc.status_code"
+# OpenTelemetry's own (semantic conventions for RPC, since 1.45 stable).
+RPC_SYSTEM: Final = "rpc.system.name"
+RPC_METHOD: Final = "rpc.method"  # with its service
+RPC_CODE: Final = "rpc.response.status_code"
+ERROR_TYPE: Final = "error.type"
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")

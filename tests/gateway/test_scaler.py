@@ -1,6 +1,7 @@
 """The gateway as KEDA's external scaler: real gateways, asked as KEDA asks."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +13,7 @@ import pytest
 from chassis.server import serving
 from gateway.externalscaler import externalscaler_pb2 as pb
 from gateway.externalscaler import externalscaler_pb2_grpc as rpc
+from tests.collector import collecting, exporting
 from tests.fakes import FakeModel
 from tests.fates import ask
 from tests.harness import LOOPBACK, gateway_app, model_app, ready, server_settings
@@ -212,6 +214,25 @@ async def test_gateways_that_leave_while_they_are_asked_cost_nobody_an_answer(
         changing = asyncio.create_task(leave_and_come())
         await asyncio.gather(*(asks() for _ in range(8)))
         changing.cancel()
+
+
+async def test_questions_that_never_end_fill_neither_logs_nor_traces(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with (
+        collecting() as (collector, endpoint),
+        exporting(endpoint),
+        gateway() as one,
+    ):
+        with caplog.at_level(logging.INFO):
+            await one.active()
+            with pytest.raises(grpc.aio.AioRpcError):
+                await one.active(metadata(feature="faces"))
+
+    calls = [line for line in caplog.messages if "/externalscaler." in line]
+    assert len(calls) == 1
+    assert "INVALID_ARGUMENT" in calls[0]
+    assert collector.spans == []
 
 
 def test_fields_have_the_numbers_of_kedas_own_protocol() -> None:
