@@ -20,6 +20,7 @@ OWN: Final = "own"  # the metric that a gateway answers with what it alone sees
 PHOTOS: Final = "photos"
 IDLE_SECONDS: Final = "idle_seconds"
 _ASK_SECONDS: Final = 1.0
+_NAME: Final = ""  # the name itself, among those that do not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Peers:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._seen: dict[tuple[str, str, str], Seen] = {}
+        self._silent: set[str] = set()  # addresses, and the name, that were said not to answer
 
     async def seen(self, feature: str, track: str) -> Sequence[Seen]:
         """What each sees; of one that does not answer, what it saw last."""
@@ -70,8 +72,9 @@ class Peers:
         try:
             addresses = await self._name.addresses()
         except OSError as error:
-            logger.warning("the gateways stay as known: %s", error)
+            self._says_nothing(_NAME, f"the gateways stay as known: {error}")
             return
+        self._silent.discard(_NAME)
         self._forget([one for one in self._channels if one not in addresses])
         for one in addresses - self._channels.keys():
             self._channels[one] = grpc.aio.insecure_channel(one)
@@ -82,16 +85,25 @@ class Peers:
         try:
             answer = await asked
         except grpc.aio.AioRpcError as error:
-            logger.warning("a gateway does not tell what it sees: %s", error.details())
+            what = f"the gateway at {key[0]} does not tell what it sees: {error.details()}"
+            self._says_nothing(key[0], what)
             return self._seen.get(key, Seen(0.0, -math.inf))
+        self._silent.discard(key[0])
         values = {one.metricName: one.metricValueFloat for one in answer.metricValues}
         seen = Seen(values[PHOTOS], time.monotonic() - values[IDLE_SECONDS])
         if key[0] in self._channels:
             self._seen[key] = seen
         return seen
 
+    def _says_nothing(self, who: str, what: str) -> None:
+        """Says so once: it is asked again and again."""
+        if who not in self._silent:
+            self._silent.add(who)
+            logger.warning("%s", what)
+
     def _forget(self, addresses: Sequence[str]) -> None:
         self._seen = {key: seen for key, seen in self._seen.items() if key[0] not in addresses}
+        self._silent.difference_update(addresses)
         for one in addresses:
             # Not before those who ask it at this moment have heard: they would be cancelled.
             leaving = asyncio.create_task(self._channels.pop(one).close(_ASK_SECONDS))

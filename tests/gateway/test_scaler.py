@@ -189,6 +189,23 @@ async def test_any_gateway_answers_for_all_of_them(names: Names) -> None:
         assert not await one.active()
 
 
+async def test_gateways_that_do_not_answer_and_names_that_fail_are_said_once_each(
+    names: Names, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    names.say(GATEWAYS, [A, B])  # nobody is at B
+    async with gateway(host=A, health_port=port, scaler_peers=f"dns:///{GATEWAYS}:{port}") as one:
+        for _ in range(3):
+            await one.active()
+        names.fail(GATEWAYS)
+        for _ in range(3):
+            await one.active()
+
+    said = [line for line in caplog.messages if "does not tell" in line or "as known" in line]
+    assert len(said) == 2
+    assert f"{B}:{port}" in said[0]
+
+
 async def test_gateways_that_leave_while_they_are_asked_cost_nobody_an_answer(
     names: Names,
 ) -> None:
