@@ -102,7 +102,7 @@ class Door(grpc.aio.ServerInterceptor):
             came = self._call(request, context)
             span = INVALID_SPAN if self._quiet else _begin(method, came)
             call = came.under(below(span, came.trace))
-            code = grpc.StatusCode.OK
+            code, why = grpc.StatusCode.OK, ""
             with answering(call):
                 try:
                     return await behaviour(_readable(request), context)
@@ -113,7 +113,7 @@ class Door(grpc.aio.ServerInterceptor):
                     code = context.code()
                     raise
                 except TrilensError as error:
-                    code = error.code
+                    code, why = error.code, _why(error)
                     await _abort(context, error.status(), code)
                 except Exception:
                     code = grpc.StatusCode.INTERNAL
@@ -126,7 +126,7 @@ class Door(grpc.aio.ServerInterceptor):
                     RPC_SECONDS.labels(method, code.name).observe(seconds)
                     unheard = self._quiet and code is grpc.StatusCode.OK
                     level = logging.DEBUG if unheard else logging.INFO
-                    logger.log(level, "%s %s in %.1f ms", method, code.name, seconds * 1e3)
+                    logger.log(level, "%s %s in %.1f ms%s", method, code.name, seconds * 1e3, why)
 
         return answer
 
@@ -159,6 +159,14 @@ def _begin(method: str, call: Call) -> Span:
             LANE: call.lane,
         },
     )
+
+
+def _why(error: TrilensError) -> str:
+    """For the log: why a call failed, but nothing of what its caller sent."""
+    said = (
+        error.reason if error.code is grpc.StatusCode.INVALID_ARGUMENT else error.status().message
+    )
+    return f": {said}"
 
 
 def _why_cancelled(call: Call) -> grpc.StatusCode:

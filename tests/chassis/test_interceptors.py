@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import grpc
 import pytest
 
 from chassis.call import Call, Deadline, Priority, current_call
-from chassis.errors import NotReady
+from chassis.errors import InvalidRequest, NotReady, TrilensError, Violation
 from chassis.interceptors import Door
 from tests.harness import LOOPBACK
 from tests.statuses import reason, status_of
@@ -139,6 +140,30 @@ async def test_a_servicers_own_abort_passes(caplog: pytest.LogCaptureFixture) ->
     assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "not here")
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert f"{METHOD} NOT_FOUND" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (NotReady("the model is loading"), "UNAVAILABLE in .* ms: the model is loading$"),
+        (
+            InvalidRequest(Violation("labels", "no label 'mine'")),
+            "ARGUMENT in .*: INVALID_REQUEST$",
+        ),
+    ],
+    ids=["ours", "the caller's"],
+)
+async def test_the_log_says_why_a_call_failed_and_nothing_of_what_was_sent(
+    caplog: pytest.LogCaptureFixture, error: TrilensError, line: str
+) -> None:
+    async def say(_: bytes, __: Any) -> bytes:
+        raise error
+
+    with caplog.at_level(logging.INFO, "trilens.calls"):
+        await failure(say)
+
+    assert re.search(line, caplog.messages[-1])
+    assert "mine" not in caplog.text
 
 
 @pytest.mark.parametrize(
