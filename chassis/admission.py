@@ -56,9 +56,13 @@ class Admission:
         self._usual = 0.0  # seconds that a call keeps its place; running mean
         self._line: Line[_Turn, None] = Line()
 
+    def waiting(self) -> int:
+        """How many calls wait for a place."""
+        return len(self._line)
+
     def crowded(self) -> bool:
-        """Whether calls wait for a place."""
-        return len(self._line) > 0
+        """Whether any does."""
+        return self.waiting() > 0
 
     @asynccontextmanager
     async def place(self, call: Call, size: int) -> AsyncIterator[Admitted]:

@@ -5,6 +5,8 @@ versions of this process. Nothing that a caller sends becomes a label.
 """
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 from wsgiref.simple_server import WSGIServer
 
@@ -76,6 +78,12 @@ ANSWERS: Final = Counter(
     registry=REGISTRY,
 )
 
+GATEWAY_QUEUE_DEPTH: Final = Gauge(
+    "trilens_gateway_queue_depth",
+    "Photos that wait for a place in the gateway; no model has heard of them.",
+    registry=None,  # a service that said 0 would speak of what it does not have: see tell()
+)
+
 # The gateway's release. Versions are those of the packages that the release names.
 RELEASE: Final = Gauge(
     "trilens_release_info",
@@ -86,7 +94,7 @@ RELEASE: Final = Gauge(
 CANARY_USABLE: Final = Gauge(
     "trilens_canary_usable",
     "Whether every canary of the release has a ready pod of its version: 0 or 1.",
-    registry=REGISTRY,
+    registry=None,  # as above
 )
 RELEASE_PROBLEM: Final = Gauge(
     "trilens_release_problem",
@@ -168,6 +176,13 @@ PREDICTIONS: Final = Counter(
     (*MODEL_LABELS, "outcome"),
     registry=REGISTRY,
 )
+
+
+def tell(gauge: Gauge, figure: Callable[[], float]) -> None:
+    """Puts a gauge that only some processes have on this one's page; asked at every reading."""
+    gauge.set_function(figure)
+    with suppress(ValueError):  # it is there: a process of tests has had a gateway before
+        REGISTRY.register(gauge)
 
 
 class MetricsPage:

@@ -10,6 +10,7 @@ from chassis.compute import ComputePool
 from chassis.decoder import decoder
 from chassis.doors import Server
 from chassis.images import ImageLimits
+from chassis.metrics import GATEWAY_QUEUE_DEPTH, tell
 from chassis.settings import ServerSettings
 from gateway.addresses import Name
 from gateway.analyze import Analyzer
@@ -57,6 +58,7 @@ class GatewayApp:
         # Two more than threads: one call is decoded and one is merged while models work on others.
         active = settings.max_active or server.slots() + 2
         admission = Admission(active, settings.max_waiting, settings.max_held_bytes)
+        tell(GATEWAY_QUEUE_DEPTH, admission.waiting)
         self._lanes = Lanes(
             self._features, _open_canary(settings, demands), may_ask=settings.lane_header
         )

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Final
 
 from chassis.call import CANARY, STABLE, Call
-from chassis.metrics import CANARY_USABLE
+from chassis.metrics import CANARY_USABLE, tell
 from chassis.metrics import RELEASE as RELEASE_INFO
 from gateway.backends import Backend
 from gateway.canary import CanaryTrack
@@ -50,7 +50,7 @@ class Lanes:
         self._track: CanaryTrack | None = None
         self._canary = self._stable
         self._leaving: set[asyncio.Task[None]] = set()
-        CANARY_USABLE.set_function(self._usable)
+        tell(CANARY_USABLE, self._usable)
 
     def take(self, release: Release) -> None:
         """Lets the release count, for every call from now on."""

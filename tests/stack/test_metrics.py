@@ -1,6 +1,9 @@
 """What Prometheus reads: GET /metrics of real servers, before and after calls."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -15,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chassis.images import Pixels
 from chassis.server import App, Ports, serving
 from tests.fakes import FakeModel
-from tests.harness import LOOPBACK, a_photo, gateway_app, model_app, ready, server_settings
+from tests.harness import LOOPBACK, ROOT, a_photo, gateway_app, model_app, ready, server_settings
 from trilens.v1 import (
     analysis_pb2,
     analysis_pb2_grpc,
@@ -250,9 +253,10 @@ async def test_photos_that_the_gateway_itself_gives_up_count_as_shed_and_late() 
         first = asyncio.create_task(analyze(channel, seconds=60))
         await asyncio.to_thread(model.began.wait, 30)
         # One of these two finds no place in line, the other one waits in vain.
-        more = await asyncio.gather(
-            *(analyze(channel, seconds=3) for _ in range(2)), return_exceptions=True
-        )
+        tries = [asyncio.create_task(analyze(channel, seconds=3)) for _ in range(2)]
+        await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
+        crowded = await page(ports)
+        more = await asyncio.gather(*tries, return_exceptions=True)
         gate.set()
         await first
         with pytest.raises(grpc.aio.AioRpcError):
@@ -269,6 +273,8 @@ async def test_photos_that_the_gateway_itself_gives_up_count_as_shed_and_late() 
         - before.value("trilens_answers_total", completeness=end, lane="stable")
         for end in ENDS
     }
+    assert crowded.value("trilens_gateway_queue_depth") == 1
+    assert after.value("trilens_gateway_queue_depth") == 0
     assert ends == {"full": 1, "partial": 0, "failed": 0, "shed": 1, "late": 1}
 
 
@@ -279,6 +285,17 @@ async def test_a_gateway_that_nobody_has_asked_says_so_of_every_end() -> None:
     for lane in ("stable", "canary"):
         for end in ENDS:
             assert idle.has("trilens_answers_total", completeness=end, lane=lane)
+
+
+def test_a_service_says_nothing_of_what_only_gateways_have() -> None:
+    names = "print(*(one.name for one in chassis.metrics.REGISTRY.collect()))"
+    code = f"import chassis.metrics, services.detector.__main__; {names}"
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join((".", "client"))}
+    told = subprocess.check_output((sys.executable, "-c", code), cwd=ROOT, env=paths, text=True)
+
+    assert "trilens_ready" in told
+    assert "trilens_canary_usable" not in told
+    assert "trilens_gateway_queue_depth" not in told
 
 
 async def test_no_series_is_there_for_the_birthday_of_another() -> None:
