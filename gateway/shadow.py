@@ -137,7 +137,12 @@ async def _ask(feature: Feature, stable: Answered, photo: Pixels, call: Call) ->
 def _count_agreement(feature: str, stable: Answered, canary: Answered) -> None:
     versions = stable.model.version, canary.model.version
     for aspect, same in agreement(stable.result, canary.result).items():
-        AGREEMENT.labels(feature, *versions, aspect, "same" if same else "different").inc()
+        # Both from the first photo on: a share of what is not there yet is nothing, and not 0.
+        outcomes = {
+            alike: AGREEMENT.labels(feature, *versions, aspect, "same" if alike else "different")
+            for alike in (True, False)
+        }
+        outcomes[same].inc()
 
 
 def _count(features: Iterable[str], outcome: str) -> None:

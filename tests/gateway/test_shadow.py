@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chassis.metrics import REGISTRY
 from services.detector.model import Detection, Detections
 from tests.collector import attributes, collecting, exporting
 from tests.fakes import SOMEWHERE, FakeExplainer, FakeModel
@@ -41,7 +42,11 @@ def gate() -> Iterator[threading.Event]:
 
 @asynccontextmanager
 async def shadowed(
-    folder: Path, canary: FakeModel, shadow: float = 100, **settings: Any
+    folder: Path,
+    canary: FakeModel,
+    shadow: float = 100,
+    version: str = CANARY_VERSION,
+    **settings: Any,
 ) -> AsyncIterator[Any]:
     """A gateway whose stable calls, all of them, are copied to that canary."""
     settings = {"max_shadow": 100} | settings
@@ -49,7 +54,7 @@ async def shadowed(
         target = await stack.enter_async_context(service(canary))
         gateway = await stack.enter_async_context(released(folder, **settings))
         gateway.targets["objects"] = target
-        await gateway.release(0, shadow, canary=OBJECTS)
+        await gateway.release(0, shadow, canary={"objects": version})
         yield gateway
 
 
@@ -94,6 +99,24 @@ async def test_every_copied_photo_counts_once_in_every_aspect(
 
     assert {one.lane for one in answers} == {"stable"}
     assert (boxes(), dogs()) == (CALLS, CALLS)
+
+
+async def test_where_canary_and_stable_agree_on_all_the_share_that_differs_is_0(
+    tmp_path: Path,
+) -> None:
+    compared = Since(copies, "compared")
+    newer = "1.1.1"  # of which nothing was told before
+    async with shadowed(tmp_path, FakeModel(version=newer), version=newer) as gateway:
+        await gateway.ask()
+        await until(lambda: compared() == 1)
+
+    versions = {"stable_version": STABLE_VERSION, "canary_version": newer}
+    about = {"feature": "objects", "aspect": "boxes", **versions}
+    told = {
+        outcome: REGISTRY.get_sample_value("trilens_agreement_total", {**about, "outcome": outcome})
+        for outcome in ("same", "different")
+    }
+    assert told == {"same": 1, "different": 0}
 
 
 async def test_the_share_that_is_copied_is_the_one_asked_for(tmp_path: Path) -> None:

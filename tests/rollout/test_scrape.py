@@ -1,14 +1,17 @@
 """What is read of Prometheus is what each pod's own page says, once."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from rollout.judge.counters import Series
 from rollout.scrape import PrometheusPages, Unread
+from tests.harness import ROOT
 
 OWN = {"completeness": "full", "lane": "canary"}
 ANSWERS = Series("trilens_answers_total", tuple(sorted(OWN.items())))
@@ -23,6 +26,7 @@ class Prometheus:
     def __init__(self) -> None:
         self.status = 200
         self.text = ""
+        self.query = ""
 
     def has(self, *targets: Mapping[str, str], value: float = 7) -> None:
         """A pod's series, as each of those targets has them."""
@@ -43,6 +47,7 @@ def prometheus() -> Iterator[tuple[Prometheus, PrometheusPages]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            (told.query,) = parse_qs(urlsplit(self.path).query)["query"]
             self.send_response(told.status)
             self.end_headers()
             self.wfile.write(told.text.encode())
@@ -94,3 +99,14 @@ def test_an_answer_that_is_none_is_told_as_it_came():
 
     assert isinstance(unread, Unread)
     assert str(unread).endswith("/api/v1/query answers 401: log in first")
+
+
+def test_prometheus_is_asked_for_all_that_the_judge_reads():
+    judge = (ROOT / "rollout" / "judge" / "reading.py").read_text("utf-8")
+    with prometheus() as (told, pages):
+        told.has(MONITOR)
+        pages.pages(["g1"])
+
+    names = re.findall(r'"(trilens_\w+)"', judge)
+    assert names
+    assert all(re.search(rf"\b{name}\b", told.query) for name in names)
