@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.manifest import Manifest
-from training import plots
 from training.attributes_measure import Measured
 from training.attributes_runs import ablation_rows, training_rows
 from training.attributes_tables import (
@@ -77,6 +76,8 @@ def summary(measured: Measured) -> str:
 
 def draw(folder: Path, measured: Measured) -> None:
     """Draws the card's plots, of test, below the package's folder."""
+    from training import plots  # here, since evaluation needs no Matplotlib
+
     test = measured.crops["test"]
     scored = {label: quality.scored for label, quality in test.items()}
     place = folder / "card"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from services.manifest import Calibration
 from services.packages import Package
-from training.caption_ablation import Trial
 from training.caption_confidence import Confidence, bar, fit, judged
 from training.caption_evaluation import Measured, Written, measure, write
 from training.caption_robustness import Condition, Slice
-from training.caption_runtimes import Runtime
 from training.caption_scores import CiderD
 from training.caption_sources import Corpus
+
+if TYPE_CHECKING:  # evaluation needs no Keras
+    from training.caption_ablation import Trial
+    from training.caption_runtimes import Runtime
 
 
 @dataclass(frozen=True, slots=True)

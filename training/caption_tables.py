@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from training.bootstrap_captions import CAPTION_FIGURES
-from training.caption_ablation import Trial
 from training.caption_confidence import Confidence
 from training.caption_evaluation import Measured
 from training.caption_robustness import Condition, Slice, largest_gap
-from training.caption_runtimes import Runtime
 from training.tables import table
+
+if TYPE_CHECKING:  # evaluation needs no Keras
+    from training.caption_ablation import Trial
+    from training.caption_runtimes import Runtime
 
 
 def quality(measured: Mapping[str, Measured]) -> str:
