@@ -48,7 +48,7 @@ samples_option = click.option(
 @click.command()
 @click.argument("old", type=_Folder)
 @click.argument("new", type=_Folder)
-@data_option("faces/, captions/ and detection/")
+@data_option("faces/, captions/ and detection/; not needed with --own", always=False)
 @split_option
 @own_option
 @photos_option
@@ -80,9 +80,16 @@ def main(
 def examples(
     package: Package, data: Path, split: str, own: Path | None, photos: Path | None
 ) -> object:
-    """A team's own examples if there are any, else the project's."""
+    """A team's own examples if there are any, else the project's.
+
+    Raises FileNotFoundError where neither is there.
+    """
     task = tested_task(package.manifest.task)
-    return task.own(own, photos, package) if own else task.examples(data, split)
+    if own:
+        return task.own(own, photos, package)
+    if not data.is_dir():
+        raise FileNotFoundError(f"{data} is not there: name it by --data, or examples by --own")
+    return task.examples(data, split)
 
 
 if __name__ == "__main__":

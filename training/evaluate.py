@@ -34,7 +34,7 @@ _MODULES: Final = {
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
-@data_option("faces/, captions/ and detection/")
+@data_option("faces/, captions/ and detection/; not needed with --own", always=False)
 @own_option
 @photos_option
 @samples_option

@@ -9,11 +9,14 @@ import click
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def data_option(holds: str) -> Decorator:
-    """--data: the folder of data sets, of which the command reads what `holds` says."""
+def data_option(holds: str, *, always: bool = True) -> Decorator:
+    """--data: the folder of data sets, of which the command reads what `holds` says.
+
+    It has to be there, unless the command does not `always` read it.
+    """
     return click.option(
         "--data",
-        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        type=click.Path(path_type=Path, file_okay=False, exists=always),
         default=Path("../shared/data"),
         envvar="TRILENS_DATA",
         show_default=True,

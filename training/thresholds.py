@@ -54,7 +54,7 @@ from training.threshold_fit import DEFAULT_POLICY, FitPolicy
     type=click.Path(path_type=Path, dir_okay=False),
     help="Calibrates scores first, and writes the fits here.",
 )
-@data_option("faces/ and detection/")
+@data_option("faces/ and detection/; not needed with --own", always=False)
 @click.option(
     "--split",
     type=click.Choice(("val", "val+test")),

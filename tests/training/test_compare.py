@@ -36,7 +36,8 @@ def packages(tmp_path_factory):
 
 
 def run(command, *arguments):
-    return CliRunner().invoke(command, [*map(str, arguments), "--data", str(ROOT)])
+    """As a team runs it that has not the project's data."""
+    return CliRunner().invoke(command, [*map(str, arguments)], env={"TRILENS_DATA": "nowhere"})
 
 
 def compared(packages, photos, **options):
@@ -98,6 +99,23 @@ def test_a_folder_without_photos_is_named(packages, tmp_path):
 
     assert ended.exit_code == 1
     assert f"{tmp_path / 'images'} holds no photo" in ended.output
+
+
+@pytest.mark.parametrize("command", ["compare", "evaluate", "thresholds"])
+def test_without_the_projects_data_or_ones_own_it_is_said_how_to_name_them(
+    packages, tmp_path, command
+):
+    arguments = {
+        "compare": (compare_command, packages[0].path, packages[1].path),
+        "evaluate": (evaluate_command, packages[0].path),
+        "thresholds": (thresholds_command, packages[0].path, "--output", tmp_path / "set.json"),
+    }
+
+    ended = run(*arguments[command])
+
+    assert ended.exit_code == (2 if command == "evaluate" else 1)
+    assert "nowhere" in ended.output
+    assert "--data" in ended.output
 
 
 def test_release_notes_say_what_is_better_and_what_else_changed(packages, photos, tmp_path):

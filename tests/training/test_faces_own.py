@@ -129,11 +129,9 @@ def test_own_faces_are_compared_by_one_command(table):
         str(table),
         "--photos",
         str(PHOTOS),
-        "--data",
-        str(ROOT),
     ]
 
-    ended = CliRunner().invoke(compare_command, arguments)
+    ended = CliRunner().invoke(compare_command, arguments, env={"TRILENS_DATA": "nowhere"})
 
     assert ended.exit_code == 0, ended.output
     assert "2 faces of faces.csv (own)" in ended.output
