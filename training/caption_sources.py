@@ -11,6 +11,7 @@ from typing import Final
 
 from chassis.images import ImageLimits, decode
 from training.caption_corpus import Captioned, read_photos, read_split, words_of
+from training.own_photos import check_photos
 from training.photo_changes import Photo
 
 FLICKR: Final = "Flickr8k"
@@ -50,7 +51,8 @@ def flickr(root: Path, split: str) -> Corpus:
 def own(table: Path, folder: Path) -> Corpus:
     """A CSV file (columns image, caption; a row for each sentence) and the photos it names.
 
-    Raises ValueError for a table without such rows, FileNotFoundError for photos not in `folder`.
+    Raises ValueError for a table without such rows and for photos that cannot be read,
+    FileNotFoundError for photos not in `folder`.
     """
     sentences: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
     with table.open(newline="", encoding="utf-8-sig") as lines:
@@ -64,6 +66,7 @@ def own(table: Path, folder: Path) -> Corpus:
         raise ValueError(f"{table}: holds no sentence")
     if missing := sorted(name for name in sentences if not (folder / name).is_file()):
         raise FileNotFoundError(f"{folder} lacks {len(missing)} photos, such as {missing[0]}")
+    check_photos(folder / name for name in sorted(sentences))
     photos = tuple(Captioned(name, tuple(sentences[name])) for name in sorted(sentences))
     return Corpus(table.stem, photos, partial(_read, folder))
 

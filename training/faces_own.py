@@ -17,6 +17,7 @@ from services.classifier.model import FINDERS
 from services.packages import Package
 from training.faces_data import LABELS, SIDE, UNKNOWN, Faces, read_faces
 from training.faces_truth import reviewed
+from training.own_photos import check_photos
 
 NAME: Final = "file"
 _VALUES: Final = {"1": 1, "0": 0, "": UNKNOWN}
@@ -61,11 +62,13 @@ def own_faces(table: Path, photos: Path, finder: Package) -> LabelledFaces:
     """A CSV file (columns file and a label each: 1, 0 or nothing) and the photos it names.
 
     Of each photo the surest face counts, framed as a service frames it by the finder of a package.
-    Raises ValueError for a table that is not like that, FileNotFoundError for missing photos.
+    Raises ValueError for a table that is not like that and for photos that cannot be read,
+    FileNotFoundError for missing ones.
     """
     label_ids, rows = _rows(table)
     if missing := sorted(name for name in rows if not (photos / name).is_file()):
         raise FileNotFoundError(f"{photos} lacks {len(missing)} photos, such as {missing[0]}")
+    check_photos(photos / name for name in rows)
     search = _finder(finder)
     framed = {name: _framed(search, photos / name) for name in rows}
     search.close()

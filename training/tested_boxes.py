@@ -19,6 +19,7 @@ from training.bootstrap_boxes import Matches, average_precisions, matches
 from training.detection import Found
 from training.objects_decisions import guesses
 from training.objects_decisions import thresholds as fit
+from training.own_photos import check_photos
 from training.tested import Figure, Tested
 from training.threshold_fit import FitPolicy
 
@@ -47,11 +48,13 @@ def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # n
     """A folder in YOLO's form: images/, labels/ with a .txt for each, and classes.txt.
 
     Raises FileNotFoundError for a folder without photos or classes.txt, ValueError for one without
-    boxes, or with one that cannot be read or has a label that classes.txt does not name.
+    boxes, with a photo or box that cannot be read, or with a label that classes.txt does not name.
+    Hidden files are passed over: systems leave them beside photos.
     """
-    pictures = sorted(path for path in (table / "images").glob("*") if path.is_file())
+    pictures = sorted(path for path in (table / "images").glob("[!.]*") if path.is_file())
     if not pictures:
         raise FileNotFoundError(f"{table / 'images'} holds no photo")
+    check_photos(pictures)
     names = coco.labels(table)
     drawn = []
     for path in pictures:
