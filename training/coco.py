@@ -60,8 +60,16 @@ class Quality:
 
 
 def labels(folder: Path) -> tuple[str, ...]:
-    """The names in `classes.txt`, in the order of the network's outputs."""
-    return tuple((folder / "classes.txt").read_text().split("\n")[:-1])
+    """The names in `classes.txt`, in the order of the network's outputs.
+
+    Raises ValueError for a file without names, or with an empty line between them: a label's number
+    is its line.
+    """
+    path = folder / "classes.txt"
+    names = tuple(line.strip() for line in path.read_text("utf-8-sig").rstrip().splitlines())
+    if not all(names) or not names:
+        raise ValueError(f"{path}: wanted is a label's name on every line")
+    return names
 
 
 def photos(folder: Path, split: str) -> Iterator[TruePhoto]:

@@ -12,6 +12,7 @@ import numpy as np
 from chassis.images import ImageLimits, decode
 from services.detector.model import Detection, Detections, load
 from services.packages import Package
+from services.packages.order import label_fields
 from services.thresholds import Band, ThresholdSet
 from training import agreement, coco
 from training.bootstrap import Floats
@@ -55,6 +56,7 @@ def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # n
     if not pictures:
         raise FileNotFoundError(f"{table / 'images'} holds no photo")
     check_photos(pictures)
+    _check_names(pictures, table / "labels")
     names = coco.labels(table)
     drawn = []
     for path in pictures:
@@ -117,6 +119,13 @@ def thresholds(package: Package, examples: DrawnPhotos, policy: FitPolicy) -> Th
     return fit(guesses(found), examples.label_ids, policy, examples.dataset, examples.split)
 
 
+def _check_names(pictures: Sequence[Path], drawn: Path) -> None:
+    """A photo whose boxes lie under another name would be learnt as one without any."""
+    known = {path.stem for path in pictures} | {"classes"}  # some tools leave that one there
+    if alone := sorted(path.name for path in drawn.glob("[!.]*.txt") if path.stem not in known):
+        raise ValueError(f"{drawn}: {len(alone)} files belong to no photo, such as {alone[0]}")
+
+
 def _of(boxes: coco.Boxes, labels: Sequence[int]) -> coco.Boxes:
     chosen = np.isin(boxes.labels, labels)
     return coco.Boxes(boxes.edges[chosen], boxes.labels[chosen], boxes.scores[chosen])
@@ -162,4 +171,8 @@ def _given(box: Detection, bands: Mapping[str, Band]) -> bool:
 
 
 def _ids(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name.strip().lower().replace(" ", "_") for name in names)
+    """Those that packages give labels of these names."""
+    ids = tuple(field["id"] for field in label_fields(names))
+    if twice := [name for name, one in zip(names, ids, strict=True) if ids.count(one) > 1]:
+        raise ValueError(f"classes.txt names one label twice: {', '.join(twice)}")
+    return ids

@@ -118,6 +118,40 @@ def test_without_the_projects_data_or_ones_own_it_is_said_how_to_name_them(
     assert "--data" in ended.output
 
 
+@pytest.mark.parametrize("text", ["T-shirt\nHard hat", "T-shirt\r\nHard hat\r\n\r\n"])
+def test_names_of_classes_are_those_of_labels_however_the_file_ends(tmp_path, text):
+    drawn = drawn_photos(tmp_path / "drawn", 12)
+    (drawn / "classes.txt").write_bytes(text.encode())
+    package = detector(tmp_path / "1.0.0", "1.0.0", labels=("t_shirt", "hard_hat"))
+
+    ended = run(evaluate_command, package.path, "--own", drawn)
+
+    assert ended.exit_code == 0, ended.output
+    assert "12 photos of drawn" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("dog\n\ncat\n", "a label's name on every line"),
+        ("\n", "a label's name on every line"),
+        ("Hard hat\ncat\nhard-hat\n", "names one label twice: Hard hat, hard-hat"),
+        ("cat\ndog\n", "belong to no photo, such as dog.txt"),
+    ],
+)
+def test_a_folder_whose_names_do_not_fit_is_refused(packages, tmp_path, text, problem):
+    drawn = drawn_photos(tmp_path / "drawn", 4)
+    (drawn / "classes.txt").write_text(text)
+    if "no photo" in problem:
+        (drawn / "labels" / "dog.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+        (drawn / "labels" / "classes.txt").write_text(text)
+
+    ended = run(evaluate_command, packages[0].path, "--own", drawn)
+
+    assert ended.exit_code == 1
+    assert problem in ended.output
+
+
 def test_release_notes_say_what_is_better_and_what_else_changed(packages, photos, tmp_path):
     old, new = packages
     altered = tmp_path / "1.2.0"
