@@ -27,7 +27,7 @@ from training.attributes_card import summary
 from training.attributes_measure import measure
 from training.faces_data import Faces, read_faces
 from training.faces_truth import reviewed
-from training.options import data_option, output_option
+from training.options import NAME, VERSION, data_option, output_option
 
 _SPLITS: Final = ("train", "val", "test")
 
@@ -46,7 +46,9 @@ _finder = click.option(
     show_default=True,
     help="Folder with pnet.onnx, rnet.onnx and onet.onnx; a package will do.",
 )
-_version = click.option("--version", default="1.2.0", show_default=True, help="Of the package.")
+_version = click.option(
+    "--version", type=VERSION, default="1.2.0", show_default=True, help="Of the package."
+)
 
 
 @click.group()
@@ -129,10 +131,12 @@ def evaluate_command(data: Path, work: Path, folder: Path) -> None:
     required=True,
     help="The package to start from.",
 )
-@click.option("--version", required=True, help="Of the new package.")
-@click.option("--name", help="Of the new package. [default: that of the one to start from]")
+@click.option("--version", type=VERSION, required=True, help="Of the new package.")
+@click.option(
+    "--name", type=NAME, help="Of the new package. [default: that of the one to start from]"
+)
 @output_option
-@click.option("--epochs", default=5, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 def finetune_command(
     *,

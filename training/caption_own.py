@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,10 +28,22 @@ def package(
 ) -> Package:
     """Writes a run's best weights to the new `folder`, and how they do beside `base` on `val`.
 
+    Leaves nothing there if that fails.
+
     The photos that were held out are listed in the run's folder, for comparisons later. The card's
     golden answers come from the first of them, so the package holds copies of two.
     """
     folder.mkdir(parents=True)
+    try:
+        return _package(base, corpus, val, folder, run, photos)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _package(
+    base: Package, corpus: Corpus, val: Corpus, folder: Path, run: Path, photos: Path
+) -> Package:
     write_networks(learnt(run), folder)
     _list(val, run / HELD_OUT)
     golden = [photos / name for name in val.names[:_GOLDEN]]

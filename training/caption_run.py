@@ -5,6 +5,8 @@ from typing import Final
 
 import keras
 
+from services.manifest import FILE
+from training.begun import begin, digest
 from training.caption_corpus import LEAST, Vocabulary
 from training.caption_export import export, restore
 from training.caption_learner import Learner
@@ -23,7 +25,11 @@ WORDS_FILE: Final = "vocabulary.txt"
 
 
 def train(corpus: Corpus, val: Corpus, folder: Path, seed: int) -> None:
-    """Runs every stage, or what is left of them, and leaves the best weights in `folder`."""
+    """Runs every stage, or what is left of them, and leaves the best weights in `folder`.
+
+    Raises ValueError if the folder holds a run of other photos, sentences or another seed.
+    """
+    begin(folder, _facts(corpus, val, seed))
     keras.utils.set_random_seed(seed)
     learner = _learner(folder, Vocabulary.of(corpus.photos, LEAST))
     for stage in READING:
@@ -32,7 +38,12 @@ def train(corpus: Corpus, val: Corpus, folder: Path, seed: int) -> None:
 
 
 def finetune(init: Path, corpus: Corpus, val: Corpus, folder: Path, seed: int, epochs: int) -> int:
-    """Goes on from a package, on other photos and sentences; how many words it learnt anew."""
+    """Goes on from a package, on other photos and sentences; how many words it learnt anew.
+
+    Raises ValueError if the folder holds a run of others, or from another package.
+    """
+    manifest = (init / FILE).read_bytes()
+    begin(folder, _facts(corpus, val, seed) | {"package to start from": digest([manifest])})
     keras.utils.set_random_seed(seed)
     known = Vocabulary.read(init / WORDS_FILE)
     vocabulary = known.joined(Vocabulary.of(corpus.photos, LEAST))
@@ -61,7 +72,20 @@ def write_networks(learner: Learner, package: Path) -> None:
     learner.vocabulary.write(package / WORDS_FILE)
 
 
+def _facts(corpus: Corpus, val: Corpus, seed: int) -> dict[str, str | int]:
+    return {
+        "photos or sentences": _digest(corpus),
+        "held-out photos or sentences": _digest(val),
+        "seed": seed,
+    }
+
+
+def _digest(corpus: Corpus) -> str:
+    return digest(
+        " ".join(words) for one in corpus.photos for words in ((one.photo,), *one.sentences)
+    )
+
+
 def _learner(folder: Path, vocabulary: Vocabulary) -> Learner:
-    folder.mkdir(parents=True, exist_ok=True)
     vocabulary.write(folder / WORDS_FILE)
     return Learner(folder, vocabulary, "mixed_bfloat16")

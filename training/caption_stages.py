@@ -132,11 +132,18 @@ def run(
         spent = progress.seconds + time.process_time() - start
         if found >= progress.best:
             progress = Progress(done, found, done, spent)
-            model.save_weights(best)
+            _save(model, best)
         else:
             progress = Progress(done, progress.best, progress.best_epoch, spent)
         for weight, values in zip(model.trainable_weights, raw, strict=True):
             weight.assign(values)
-        model.save_weights(last)
+        _save(model, last)
         noted.write_text(json.dumps(asdict(progress)))
     model.load_weights(best)
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    """A run that is stopped meanwhile keeps the weights from before, whole."""
+    partial = path.with_name(f"partial-{path.name}")
+    model.save_weights(partial)
+    partial.replace(path)

@@ -29,7 +29,7 @@ from services.packages import InvalidPackage, open_package
 from training.caption_card import summary
 from training.caption_findings import quality
 from training.caption_sources import flickr, own, parted
-from training.options import data_option, output_option
+from training.options import VERSION, data_option, output_option
 
 SEED: Final = 7
 SPLITS: Final = ("val", "test")
@@ -44,7 +44,9 @@ _run = click.option(
     show_default=True,
     help="Where features and checkpoints are kept.",
 )
-_version = click.option("--version", default="1.1.0", show_default=True, help="Of the package.")
+_version = click.option(
+    "--version", type=VERSION, default="1.1.0", show_default=True, help="Of the package."
+)
 _seed = click.option("--seed", default=SEED, show_default=True, help="Of every random choice.")
 
 
@@ -107,7 +109,7 @@ def evaluate_command(data: Path, folder: Path) -> None:
     required=True,
     help="The package to start from.",
 )
-@click.option("--version", required=True, help="Of the new package.")
+@click.option("--version", type=VERSION, required=True, help="Of the new package.")
 @click.option(
     "--run",
     "folder",
@@ -117,7 +119,7 @@ def evaluate_command(data: Path, folder: Path) -> None:
     help="Where checkpoints and the table of held-out photos are kept; one for each run.",
 )
 @output_option
-@click.option("--epochs", default=5, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option(
     "--held-out",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -146,10 +148,10 @@ def finetune_command(
         base = open_package(init)
         corpus, val = parted(own(table, photos), held_out)
         target = _new(output / base.manifest.name / version)
+        words = finetune(init, corpus, val, folder, seed, epochs)
+        made = package(base, corpus, val, target, folder, photos)
     except (InvalidPackage, OSError, ValueError) as problem:
         raise click.ClickException(str(problem)) from problem
-    words = finetune(init, corpus, val, folder, seed, epochs)
-    made = package(base, corpus, val, target, folder, photos)
     click.echo((made.path / "card.md").read_text())
     click.echo(f"learnt {words} words anew; wrote {made.path}")
 

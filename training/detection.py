@@ -86,8 +86,10 @@ def figures(found: Found) -> Measures:
 
     def measure(times: Floats) -> Floats:
         table = {label: average_precisions(one, times) for label, one in by_label.items()}
-        whole = np.array([row for row in table.values() if not np.isnan(row[0])])
         person = table[PERSON][0] if PERSON in table else np.nan
+        whole = np.array([row for row in table.values() if not np.isnan(row[0])])
+        if not len(whole):  # of few photos a sample may have none with a box
+            return np.full(len(FIGURES), np.nan)
         return np.array([whole[:, 0].mean(), whole.mean(), person])
 
     return measure

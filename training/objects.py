@@ -35,7 +35,7 @@ from training.objects_measure import (
 )
 from training.objects_package import DEFAULT, EVEN, EVEN_SET, build
 from training.objects_shapes import COMPARED, SERVED, against, found, tried
-from training.options import data_option, output_option
+from training.options import VERSION, data_option, output_option
 
 _data = data_option("detection/ and reference-weights/")
 
@@ -53,7 +53,7 @@ main.add_command(finetune)
 
 @main.command("package")
 @_data
-@click.option("--version", default="1.1.0", show_default=True, help="Of the package.")
+@click.option("--version", type=VERSION, default="1.1.0", show_default=True, help="Of the package.")
 @output_option
 def package_command(data: Path, version: str, output: Path) -> None:
     """Exports the reference weights, measures them, and writes the package."""

@@ -28,7 +28,7 @@ from training.detection import FIGURES, Found, find
 from training.objects_decisions import calibrate, guesses, thresholds
 from training.objects_measure import quality
 from training.objects_package import DEFAULT, EVEN, EVEN_SET
-from training.options import output_option
+from training.options import NAME, VERSION, output_option
 from training.tables import table
 from training.tested_boxes import DrawnPhotos, own
 from training.threshold_fit import DEFAULT_POLICY, FitPolicy
@@ -41,9 +41,17 @@ _folder = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option("--val", type=_folder, required=True, help="Photos to choose the best epoch on.")
 @click.option("--init", type=_folder, required=True, help="The package to begin with.")
 @click.option("--architecture", default="yolov8n.yaml", show_default=True, help="Of --init.")
-@click.option("--name", required=True, help="Of the new package.")
-@click.option("--version", default="1.0.0", show_default=True, help="Of the new package.")
-@click.option("--epochs", default=20, show_default=True, help="Times that every photo is seen.")
+@click.option("--name", type=NAME, required=True, help="Of the new package.")
+@click.option(
+    "--version", type=VERSION, default="1.0.0", show_default=True, help="Of the new package."
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Times that every photo is seen.",
+)
 @click.option("--rate", default=2e-4, show_default=True, help="Learning rate at the beginning.")
 @click.option("--batch", default=8, show_default=True, help="Photos in a step.")
 @click.option(
@@ -71,15 +79,13 @@ def finetune(
     """Fine-tunes a detector on photos with boxes drawn, and writes its package."""
     from training.yolo_training import Plan, train  # here: it needs torch and Ultralytics
 
-    names = coco.labels(data)
-    if names != coco.labels(val):
-        raise click.ClickException(f"{data} and {val} differ in their classes.txt")
     folder = output / name / version
     if folder.exists():
         raise click.ClickException(f"{folder} exists; a version never changes, so take the next")
     try:
-        before = open_package(init)
+        before, names = open_package(init), coco.labels(data)
         learned, held = own(data, None, before), own(val, None, before)
+        _check(learned, held)
         plan = Plan(architecture, names, epochs, rate, batch, work / name / version)
         best = train(before, learned.photos, held.photos, plan, click.echo)
         made = _package(folder, before, _fields(before, name, version, names, learned), best, held)
@@ -87,6 +93,18 @@ def finetune(
         raise click.ClickException(str(problem)) from problem
     click.echo(f"wrote {made.path}; compare it on photos that neither folder has:")
     click.echo(f"  python -m training.compare {init} {made.path} --own FOLDER")
+
+
+def _check(learned: DrawnPhotos, held: DrawnPhotos) -> None:
+    """Scores are surer of photos that were learnt than of others, so none of them may be held."""
+    if learned.label_ids != held.label_ids:
+        raise ValueError("--data and --val differ in their classes.txt")
+    known = {photo.content for photo in learned.photos}
+    if both := [photo.name for photo in held.photos if photo.content in known]:
+        raise ValueError(
+            f"{len(both)} photos of --val are in --data, too, such as {both[0]}: what is learnt of "
+            "cannot tell how sure the network may be"
+        )
 
 
 def _package(

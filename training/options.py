@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
+from pydantic import TypeAdapter, ValidationError
+
+from services.schema import Name, Version
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -24,9 +27,25 @@ def data_option(holds: str, *, always: bool = True) -> Decorator:
     )
 
 
-version_option: Decorator = click.option(
-    "--version", default="1.0.0", show_default=True, help="Of the package."
-)
+class _Fitting(click.ParamType):  # type: ignore[type-arg]
+    """A text that a manifest takes: told at once, not when the package is written, hours later."""
+
+    def __init__(self, name: str, kind: Any, wanted: str) -> None:
+        self.name = name
+        self._kind: TypeAdapter[str] = TypeAdapter(kind)
+        self._wanted = wanted
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself; raises BadParameter if it does not fit."""
+        try:
+            return self._kind.validate_python(value)
+        except ValidationError:
+            self.fail(f"{value!r} is not {self._wanted}", param, ctx)
+
+
+VERSION: Final = _Fitting("version", Version, "a version like 1.0.0")
+NAME: Final = _Fitting("name", Name, "a name of a-z, 0-9 and -, like my-objects")
+
 output_option: Decorator = click.option(
     "--output",
     type=click.Path(path_type=Path),

@@ -22,11 +22,12 @@ from ultralytics.cfg import get_cfg
 from chassis.images import ImageLimits, decode
 from services.detector.letterbox import Letterbox
 from services.detector.model import ARTIFACT, Detector
-from services.manifest import Label
+from services.manifest import FILE, Label
 from services.packages import Package
 from services.packages.order import label_fields
 from services.runtimes import open_network
 from training import coco
+from training.begun import begin, digest
 from training.detection import figures, find
 from training.yolo import from_onnx, to_onnx, with_labels
 
@@ -56,7 +57,11 @@ def train(
     plan: Plan,
     say: Callable[[str], None],
 ) -> Path:
-    """The ONNX file of the best epoch by AP on the held photos."""
+    """The ONNX file of the best epoch by AP on the held photos.
+
+    Raises ValueError if the plan's folder holds a run of other photos, or by another plan.
+    """
+    begin(plan.work, _facts(package, learned, held, plan))
     known = tuple(label.name for label in package.manifest.labels)
     network = with_labels(
         from_onnx(package.file(ARTIFACT), known, plan.architecture), known, plan.labels
@@ -66,7 +71,6 @@ def train(
     network.train().requires_grad_(requires_grad=True)
     network.model[-1].dfl.requires_grad_(requires_grad=False)  # it only counts
     optimizer = torch.optim.AdamW(_parts(network, plan.rate), weight_decay=_DECAY)
-    plan.work.mkdir(parents=True, exist_ok=True)
     best, first = _resumed(plan.work, network, optimizer)
     for epoch in range(first, plan.epochs):
         for group in optimizer.param_groups:
@@ -81,6 +85,31 @@ def train(
         torch.save({**state, "epoch": epoch + 1, "best": best}, plan.work / "writing.pt")
         (plan.work / "writing.pt").replace(plan.work / "last.pt")
     return plan.work / "best.onnx"
+
+
+def _facts(
+    package: Package,
+    learned: Sequence[coco.TruePhoto],
+    held: Sequence[coco.TruePhoto],
+    plan: Plan,
+) -> dict[str, Any]:
+    """All but the epochs, of which there may be more than at first."""
+    return {
+        "photos or boxes": _digest(learned),
+        "held photos or boxes": _digest(held),
+        "package to start from": digest([(package.path / FILE).read_bytes()]),
+        "labels": plan.labels,
+        "rate": plan.rate,
+        "batch": plan.batch,
+    }
+
+
+def _digest(photos: Sequence[coco.TruePhoto]) -> str:
+    return digest(
+        part
+        for one in photos
+        for part in (one.content, one.truth.edges.tobytes(), str(one.truth.labels.tolist()))
+    )
 
 
 def _parts(network: Any, rate: float) -> list[dict[str, Any]]:

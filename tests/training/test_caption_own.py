@@ -17,6 +17,8 @@ from services.captioner.model import load  # noqa: E402
 from services.packages import open_package  # noqa: E402
 from services.selftest import check  # noqa: E402
 from training.caption_corpus import LEAST  # noqa: E402
+from training.caption_own import package  # noqa: E402
+from training.caption_sources import Corpus  # noqa: E402
 from training.captions import main  # noqa: E402
 
 # Keras's own way of writing weights to a file.
@@ -44,6 +46,32 @@ def finetuned(tmp_path_factory):
     assert result.exit_code == 0, result.output
     again = CliRunner().invoke(main, ["finetune", *map(str, given)])
     return folder, result.output, again
+
+
+def test_another_tables_package_is_not_made_of_this_runs_weights(finetuned):
+    folder, _, _ = finetuned
+    words = (folder / "run" / "vocabulary.txt").read_text()
+    (folder / "other.csv").write_text(
+        "image,caption\n" + "".join(f"{name}.jpg,An okapi sleeps.\n" for name in NAMES)
+    )
+    given = ["--captions", folder / "other.csv", "--photos", folder / "photos", "--init", BASE]
+    given += ["--version", "9.1.0", "--run", folder / "run", "--output", folder / "models"]
+
+    result = CliRunner().invoke(main, ["finetune", *map(str, given), "--held-out", "0.3"])
+
+    assert result.exit_code == 1
+    assert "was begun with other photos or sentences" in result.output
+    assert not (folder / "models" / "captions" / "9.1.0").exists()
+    assert (folder / "run" / "vocabulary.txt").read_text() == words
+
+
+def test_a_package_that_fails_leaves_its_version_free(tmp_path):
+    corpus = Corpus("mine", (), lambda names: iter(()))
+
+    with pytest.raises(FileNotFoundError, match="vocabulary"):
+        package(open_package(BASE), corpus, corpus, tmp_path / "9.0.0", tmp_path, tmp_path)
+
+    assert not (tmp_path / "9.0.0").exists()
 
 
 def test_the_new_version_is_whole_and_answers(finetuned):
