@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from services.classifier.model import ARTIFACT, load
 from services.packages import InvalidPackage, Package, open_package
 from training.attributes_package import build
+from training.begun import digest
 from training.bootstrap import SAMPLES
 from training.comparison import compare
 from training.faces_data import LABELS, UNKNOWN, Faces
@@ -58,7 +59,7 @@ def finetune(
     folder = output / (name or package.manifest.name) / version
     if folder.exists():
         raise ValueError(f"{folder} is there already")
-    places = _parts(len(own.names), seed)
+    places = _parts(own, seed)
     parts = {part: own.as_faces().part(chosen) for part, chosen in places.items()}
     network = _trained(package, parts, epochs, seed)
     made = folder.with_name(f"{version}.partial")
@@ -96,10 +97,19 @@ def _trained(package: Package, parts: Mapping[str, Faces], epochs: int, seed: in
     return network
 
 
-def _parts(count: int, seed: int) -> dict[str, NDArray[np.int64]]:
-    order = np.random.default_rng(seed).permutation(count)
-    ends = np.round(np.cumsum(list(_PARTS.values())) * count).astype(int)
-    return dict(zip(_PARTS, np.split(order, ends[:-1]), strict=True))
+def _parts(own: LabelledFaces, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Places by chance, but those of a group, or else of the same picture, in one part."""
+    groups = own.groups or [digest([image.tobytes()]) for image in own.images]
+    _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    middles = np.empty(len(sizes))
+    middles[order] = np.cumsum(sizes[order]) - sizes[order] / 2
+    ends = np.cumsum(list(_PARTS.values())) * len(group_of)
+    part_of = np.searchsorted(ends[:-1], middles)[group_of]
+    places = {part: np.flatnonzero(part_of == number) for number, part in enumerate(_PARTS)}
+    if empty := [part for part, found in places.items() if not len(found)]:
+        raise ValueError(f"{len(sizes)} groups are too few to keep some for {' and '.join(empty)}")
+    return places
 
 
 def _part_of(faces: LabelledFaces, places: NDArray[np.int64]) -> LabelledFaces:

@@ -17,6 +17,8 @@ from services.classifier.settings import ClassifierSettings  # noqa: E402 (needs
 from services.packages import open_package  # noqa: E402
 from tests.harness import PHOTOS, ROOT  # noqa: E402
 from training.attributes import main  # noqa: E402
+from training.attributes_own import _parts  # noqa: E402
+from training.faces_own import LabelledFaces  # noqa: E402
 
 BASE = ROOT / ClassifierSettings().model
 
@@ -62,6 +64,41 @@ def test_own_photos_make_the_next_version_with_its_release_notes(tmp_path):
     assert not any(one.when_present or one.when_absent for one in kept.labels.values())
     assert "AUC smiling" in (made.path / "card.md").read_text()
     assert made.manifest.artifacts["attributes"].sha256 != base["artifacts"]["attributes"]["sha256"]
+
+
+def faces(images, groups=()):
+    count = len(images)
+    return LabelledFaces(
+        *("mine", "own", np.array(images, np.uint8), tuple(map(str, range(count)))),
+        *(("smiling",), np.zeros((count, 1), np.int8)),
+        groups=groups,
+    )
+
+
+def test_who_is_learnt_neither_chooses_nor_compares():
+    groups = tuple(f"person {number % 15}" for number in range(60))
+    found = _parts(faces([[[[number]]] for number in range(60)], groups), 1)
+    persons = {part: {groups[place] for place in places} for part, places in found.items()}
+
+    assert {part: len(places) for part, places in found.items()} == {
+        "train": 36,
+        "val": 12,
+        "test": 12,
+    }
+    assert not persons["train"] & persons["val"]
+    assert not (persons["train"] | persons["val"]) & persons["test"]
+
+
+def test_neither_does_the_same_picture_under_another_name():
+    found = _parts(faces([[[[number // 2]]] for number in range(60)]), 1)
+    pictures = [{place // 2 for place in places} for places in found.values()]
+
+    assert sum(map(len, pictures)) == 30
+
+
+def test_too_few_groups_to_part_are_refused():
+    with pytest.raises(ValueError, match="2 groups are too few"):
+        _parts(faces([[[[number]]] for number in range(40)], ("a", "b") * 20), 1)
 
 
 @pytest.mark.parametrize(

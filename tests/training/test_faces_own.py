@@ -42,6 +42,20 @@ def test_the_surest_face_of_each_photo_is_framed_and_photos_without_are_told(tab
     assert faces.images[0].std() > 20  # a face, not an even colour
 
 
+def test_tables_of_programs_are_read_with_their_fractions_and_blanks(tmp_path):
+    file = tmp_path / "faces.csv"
+    file.write_text(
+        "file, smiling,group,beard\nastronaut.jpg,1.0,Eileen,\nhopper.jpg, 0.0 ,,0\n"
+        "astronaut.jpg,1,Eileen,\n"
+    )
+
+    faces = own_faces(file, PHOTOS, open_package(BASE))
+
+    assert faces.label_ids == ("smiling", "beard")
+    assert faces.labels.tolist() == [[1, UNKNOWN], [0, 0]]
+    assert faces.groups == ("Eileen", "hopper.jpg")
+
+
 def test_the_trainer_gets_the_labels_that_it_knows(table):
     faces = own_faces(table, PHOTOS, open_package(BASE)).as_faces()
 
@@ -54,7 +68,16 @@ def test_the_trainer_gets_the_labels_that_it_knows(table):
         ("photo,smiling\na.jpg,1\n", "needs a column file and one for each label"),
         ("file\na.jpg\n", "needs a column file and one for each label"),
         ("file,smiling\n", "names no photo"),
-        ("file,smiling\nastronaut.jpg,yes\n", "'yes' is neither 1 nor 0 nor nothing"),
+        ("file,group\na.jpg,1\n", "needs a column file and one for each label"),
+        (
+            "file,smiling\nhopper.jpg,1\nastronaut.jpg,yes\n",
+            "line 3: 'yes' is neither 1 nor 0 nor nothing",
+        ),
+        ("file,smiling\n,1\n", "line 2: names no file"),
+        (
+            "file,smiling\nhopper.jpg,1\nhopper.jpg,0\n",
+            r"line 3: says of hopper\.jpg something else than a line before",
+        ),
         ("file,smiling\ncoffee.jpg,0\n", "no face was found in any of 1 photos"),
     ],
 )
@@ -136,6 +159,7 @@ def test_own_faces_are_compared_by_one_command(table):
     assert ended.exit_code == 0, ended.output
     assert "2 faces of faces.csv (own)" in ended.output
     assert "0.0% of faces, smiling" in ended.output
+    assert "no face was found in 1 of 3 photos, such as coffee.jpg" in ended.output
 
 
 def test_thresholds_are_fitted_for_the_labels_that_enough_is_known_of(tmp_path):
