@@ -228,7 +228,7 @@ def test_a_pool_without_slots_is_refused() -> None:
         ComputePool(0, 1.0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     slots=st.integers(1, 4),
     arrivals=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60),

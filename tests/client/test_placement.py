@@ -1,6 +1,6 @@
 """Labels find places where they can be read."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trilens.cli.placement import Rectangle, place
@@ -20,7 +20,6 @@ def boxes(draw):
 sizes = st.tuples(st.integers(5, 120), st.integers(8, 40))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(boxes(), sizes), max_size=30))
 def test_no_label_overlaps_another_or_leaves_the_picture(labelled):
     places = place([box for box, _ in labelled], [size for _, size in labelled], CANVAS)
@@ -32,7 +31,6 @@ def test_no_label_overlaps_another_or_leaves_the_picture(labelled):
         assert not any(spot.shared(other) for other in drawn[number + 1 :])
 
 
-@settings(deadline=None)
 @given(boxes(), sizes)
 def test_a_label_touches_its_box(box, size):
     (spot,) = place([box], [size], CANVAS)

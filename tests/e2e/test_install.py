@@ -11,6 +11,7 @@ from local.cluster import network
 from local.cluster.oci import PROBE
 from tests.e2e.answers import analyze, difference, make_run
 from tests.e2e.clusters import Cluster, Json, pod, until
+from tests.e2e.loading import calls
 from tests.e2e.product import product
 from tests.e2e.releases import Release, merged, strict_namespace
 from tests.e2e.values import PHOTO, REAL, tiny
@@ -54,6 +55,17 @@ def test_helms_own_test_passes(release: Release):
     said = release.helm("test", release.name, "--timeout=120s")
 
     assert "Succeeded" in said
+
+
+def test_the_first_calls_after_an_install_are_answered_in_full(
+    cluster: Cluster, fresh: Release, tmp_path: Path
+):
+    fresh.install(tiny("detector"), tmp_path)
+    with fresh.doors() as address:
+        found = calls(cluster, address, tmp_path / "calls", "--calls=200")
+
+    assert len(found.lines) == 200
+    assert found.failed == found.partial == []
 
 
 def test_a_photo_gets_the_answer_that_make_run_gives(cluster: Cluster, release: Release):

@@ -320,7 +320,7 @@ async def test_a_batch_that_ends_after_its_callers_gave_up_harms_nobody(
 NUMBERS = st.sampled_from([1, 2, 3, 4, 5, POISON, WRONG_COUNT, REFUSED])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     arrivals=st.lists(st.tuples(NUMBERS, st.booleans(), st.booleans()), max_size=30),
     slots=st.integers(1, 3),

@@ -115,7 +115,7 @@ box = st.tuples(*[st.floats(0, 0.6)] * 2, *[st.floats(0.01, 0.4)] * 2).map(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(box, max_size=6), st.lists(box, max_size=6))
 def test_overlaps_are_those_of_areas(some, others):
     def shared(one, other):
@@ -132,7 +132,7 @@ def test_overlaps_are_those_of_areas(some, others):
     assert result == pytest.approx(np.array(plain).reshape(len(some), len(others)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(box, st.floats(0, 1)), max_size=8), st.lists(box, min_size=1, max_size=5))
 def test_average_precision_is_a_share_and_falls_with_the_overlap_asked_for(guesses, drawn):
     predicted = [boxes(*((edges, 0, score) for edges, score in guesses))]

@@ -14,7 +14,7 @@ def blank(width, height):
     return np.zeros((height, width, 3), dtype=np.uint8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(side, side)
 def test_every_photo_lies_inside_the_input_and_touches_two_of_its_sides(width, height):
     place = Letterbox.fit(np.broadcast_to(np.uint8(0), (height, width, 3)), 480, 320)
@@ -59,7 +59,7 @@ def test_the_photo_is_drawn_where_it_is_said_to_be_and_grey_elsewhere(width, hei
     assert (canvas == 114).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(side, side)
 def test_a_tight_input_holds_the_photo_as_large_and_is_no_larger_than_its_grids_need(width, height):
     square = Letterbox.fit(np.broadcast_to(np.uint8(0), (height, width, 3)), 512, 512)

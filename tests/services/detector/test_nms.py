@@ -52,7 +52,7 @@ def same(one, other):
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(best_first(), st.sampled_from([0.301, 0.503, 0.603, 0.999]), st.integers(1, 30))
 def test_what_is_left_is_what_the_plainest_loop_leaves(found, overlap, limit):
     kept = plain_suppress(found, overlap, limit)
@@ -60,7 +60,7 @@ def test_what_is_left_is_what_the_plainest_loop_leaves(found, overlap, limit):
     assert same(suppress(found, overlap, limit), found.take(np.array(kept, dtype=np.intp)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(best_first())
 def test_suppressing_twice_changes_nothing(found):
     once = suppress(found, 0.603, 300)
