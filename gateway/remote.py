@@ -1,7 +1,8 @@
 """RemoteBackend: a service in other processes, over channels."""
 
 import logging
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import grpc
 from google.rpc import status_pb2
@@ -22,7 +23,7 @@ from gateway.outcomes import (
 from gateway.replicas import NoReplica, Replicas
 from gateway.retries import Asking
 from gateway.tasks import Task
-from trilens.v1 import image_pb2, model_pb2
+from trilens.v1 import model_pb2
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class RemoteBackend:
         """What the service answers, or what kept it from answering."""
         if not self._started:
             return failure(self._feature, NotReady("the gateway starts or stops"))
-        request = self._task.request(image=_message(pixels), options=options)
+        request = self._task.request(image=_image(pixels), options=options)
         try:
             with self._demand.asking():
                 return await self._asking.ask(request, call)
@@ -105,12 +106,10 @@ class RemoteBackend:
         return failure(self._feature, _told(self._feature, error))
 
 
-def _message(pixels: Pixels) -> image_pb2.Image:
-    return image_pb2.Image(
-        pixels=image_pb2.PixelBuffer(
-            width=pixels.width, height=pixels.height, rgb=pixels.array.tobytes()
-        )
-    )
+def _image(pixels: Pixels) -> Mapping[str, Any]:
+    # No message: to become part of another one it would be packed and unpacked, all its bytes.
+    rgb = pixels.array.tobytes()
+    return {"pixels": {"width": pixels.width, "height": pixels.height, "rgb": rgb}}
 
 
 def _told(feature: str, error: grpc.aio.AioRpcError) -> TrilensError:

@@ -10,7 +10,6 @@ import grpc
 
 from trilens.channel import MAX_MESSAGE_BYTES
 from trilens.v1 import analysis_pb2 as pb
-from trilens.v1 import image_pb2
 
 # An encoded photo as bytes, or the path of a file that holds one.
 Photo: TypeAlias = bytes | Path | str
@@ -88,7 +87,8 @@ def build(
     model versions that the call meets.
     """
     return pb.AnalyzeImageRequest(
-        image=image_pb2.Image(content=content),
+        # No message: to become part of this one it would be packed and unpacked, all its bytes.
+        image={"content": content},
         features=features,
         request_id=request_id or uuid.uuid4().hex,
         affinity_key=affinity_key,
