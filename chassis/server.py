@@ -20,6 +20,7 @@ from chassis.doors import Server
 from chassis.health import Health
 from chassis.interceptors import Door
 from chassis.logs import configure_logging
+from chassis.memory import keep_memory
 from chassis.metrics import BUILD, READY, MetricsPage
 from chassis.reflection import Reflection
 from chassis.settings import ServerSettings
@@ -83,6 +84,7 @@ class CannotStart(Exception):
 
 def run(settings: ServerSettings, app: App) -> NoReturn:
     """Serves until SIGTERM or SIGINT, finishes what is in flight, and ends the process."""
+    keep_memory()
     configure_logging(settings.log_level)
     telemetry = start_telemetry(os.environ, f"trilens-{app.name}")
     code = 0
