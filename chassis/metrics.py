@@ -78,6 +78,12 @@ ANSWERS: Final = Counter(
     registry=REGISTRY,
 )
 
+RETRIES: Final = Counter(
+    "trilens_retries_total",
+    "Photos asked once more, mostly of another pod, since one had gone: callers notice nothing.",
+    ("feature", "track"),
+    registry=REGISTRY,
+)
 GATEWAY_QUEUE_DEPTH: Final = Gauge(
     "trilens_gateway_queue_depth",
     "Photos that wait for a place in the gateway; no model has heard of them.",

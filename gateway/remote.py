@@ -7,10 +7,11 @@ from typing import Any, Final
 import grpc
 from google.rpc import status_pb2
 
-from chassis.call import Call
+from chassis.call import CANARY, STABLE, Call
 from chassis.errors import DeadlineExceeded, Internal, NotReady, TrilensError
 from chassis.images import Pixels
 from chassis.interceptors import STATUS_KEY
+from chassis.metrics import RETRIES
 from chassis.options import Options
 from gateway.demand import Demand
 from gateway.outcomes import (
@@ -47,7 +48,8 @@ class RemoteBackend:
         self._demand = demand or Demand()
         self._task = task
         self._replicas = Replicas(task, target, version)
-        self._asking = Asking(self._replicas)
+        track = STABLE if version is None else CANARY
+        self._asking = Asking(self._replicas, RETRIES.labels(feature, track))
         self._started = False
 
     async def answer(self, pixels: Pixels, options: Options, call: Call) -> Answered | Failure:

@@ -5,6 +5,7 @@ import time
 from typing import Any, Final
 
 import grpc
+from prometheus_client import Counter
 
 from chassis.call import Call
 from gateway.outcomes import Answered
@@ -19,8 +20,10 @@ _WAIT_FACTOR: Final = 3
 class Asking:
     """Asks replicas until one answers, within the call's deadline and the budget for retries."""
 
-    def __init__(self, replicas: Replicas) -> None:
+    def __init__(self, replicas: Replicas, retries: Counter) -> None:
+        """`retries` counts what is asked again."""
         self._replicas = replicas
+        self._retries = retries
         self._budget = Budget()
 
     async def ask(self, request: Any, call: Call) -> Answered:
@@ -37,6 +40,7 @@ class Asking:
             except grpc.aio.AioRpcError as error:
                 if not self._again(error, attempts):
                     raise
+                self._retries.inc()
             else:
                 self._budget.answered()
                 self._replicas.took(time.monotonic() - began)

@@ -25,6 +25,7 @@ from gateway.tasks import TASKS
 from tests.fakes import FakeModel, fake_package
 from tests.harness import a_call, a_photo, gateway_app, model_app, running, server_settings
 from tests.names import Names, free_port
+from tests.releases import value
 from trilens.v1 import analysis_pb2 as pb
 from trilens.v1 import (
     analysis_pb2_grpc,
@@ -498,6 +499,11 @@ async def test_a_call_that_one_replica_turns_away_is_answered_by_another(
     pods: Pods, code: grpc.StatusCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.replica._JUST_NOW_SECONDS", 0.0)
+
+    def retries() -> float:
+        return value("trilens_retries_total", feature="objects", track="stable")
+
+    before = retries()
     leaving = Refuses(code)
     await pods.serve(A)
     await pods.speak(B, leaving)
@@ -515,6 +521,7 @@ async def test_a_call_that_one_replica_turns_away_is_answered_by_another(
 
     assert leaving.asked > turned_away
     assert pods.seen()[A] == seen + 42
+    assert retries() == before + leaving.asked
 
 
 async def test_a_full_replica_is_not_sent_all_calls_for_refusing_them_so_fast(pods: Pods) -> None:
