@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import grpc
 from google.rpc import status_pb2
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, get_current_span
 
 from chassis.call import Call, Deadline, answering, call_from_metadata, valid_id
 from chassis.doors import Context, Handler
@@ -35,6 +35,10 @@ Behaviour = Callable[[Any, Context], Awaitable[Any]]
 
 STATUS_KEY: Final = "grpc-status-details-bin"
 _NOT_OURS: Final = ("/grpc.health.v1.", "/grpc.reflection.")
+# Asked by every gateway of every pod, again and again: what belongs to no caller's call is neither
+# traced nor logged, unless it fails otherwise than by coming too soon or too late.
+_ASKED_AGAIN: Final = frozenset({"/trilens.v1.ModelService/GetModel"})
+_EXPECTED: Final = frozenset({grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE})
 _OUTCOMES: Final[Mapping[grpc.StatusCode, str]] = {
     grpc.StatusCode.OK: "ok",
     grpc.StatusCode.CANCELLED: "cancelled",
@@ -64,7 +68,7 @@ class Door(grpc.aio.ServerInterceptor):
     def __init__(
         self, default_deadline: float, max_deadline: float, *, quiet: bool = False
     ) -> None:
-        """`quiet`: calls that end well leave neither trace nor line, as they never end coming."""
+        """`quiet`: all calls here are asked again and again, too."""
         self._default_deadline = default_deadline
         self._max_deadline = max_deadline
         self._quiet = quiet
@@ -100,7 +104,8 @@ class Door(grpc.aio.ServerInterceptor):
             began = time.monotonic()
             in_flight.inc()
             came = self._call(request, context)
-            span = INVALID_SPAN if self._quiet else _begin(method, came)
+            quiet = self._quiet or (method in _ASKED_AGAIN and not _traced(came))
+            span = INVALID_SPAN if quiet else _begin(method, came)
             call = came.under(below(span, came.trace))
             code, why = grpc.StatusCode.OK, ""
             with answering(call):
@@ -124,8 +129,7 @@ class Door(grpc.aio.ServerInterceptor):
                     seconds = time.monotonic() - began
                     in_flight.dec()
                     RPC_SECONDS.labels(method, code.name).observe(seconds)
-                    unheard = self._quiet and code is grpc.StatusCode.OK
-                    level = logging.DEBUG if unheard else logging.INFO
+                    level = logging.DEBUG if quiet and code in _EXPECTED else logging.INFO
                     logger.log(level, "%s %s in %.1f ms%s", method, code.name, seconds * 1e3, why)
 
         return answer
@@ -144,6 +148,10 @@ def _readable(request: Any) -> Any:
     if isinstance(request, InvalidRequest):
         raise request
     return request
+
+
+def _traced(call: Call) -> bool:
+    return get_current_span(call.trace).get_span_context().is_valid
 
 
 def _begin(method: str, call: Call) -> Span:

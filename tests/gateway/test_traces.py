@@ -327,6 +327,29 @@ async def test_calls_that_find_the_gateway_full_are_traces_too() -> None:
             assert error
 
 
+async def test_descriptions_are_part_of_the_call_that_asks_for_them_and_else_of_no_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    describe = "trilens.v1.ModelService/GetModel"
+    fates = Fates()
+    async with collecting() as (collector, endpoint), AsyncExitStack() as stack:
+        stack.enter_context(caplog.at_level(logging.INFO))
+        async with exporting(endpoint):
+            targets = await stack.enter_async_context(services([GOOD[0]], fates))
+            channel = await stack.enter_async_context(running(gateway(targets, fates)))
+            await ask(channel, [GOOD[0]])
+            by_itself = [line for line in caplog.messages if describe in line]
+            await rpc.ImageAnalysisServiceStub(channel).GetCapabilities(
+                pb.GetCapabilitiesRequest(),
+                timeout=20,
+                metadata=(("traceparent", f"00-{trace_id('remote', 'good')}-{CALLER}-01"),),
+            )
+
+    assert by_itself == []
+    described = {span.trace_id.hex() for span in collector.named(describe)}
+    assert described == {trace_id("remote", "good")}
+
+
 @pytest.mark.parametrize(
     "environment",
     [
