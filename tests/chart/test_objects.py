@@ -139,6 +139,21 @@ def test_settings_keep_falsehoods_zeros_and_large_numbers():
     assert told["TRILENS_A_LIST"] == '[1,"b"]'
 
 
+def test_traces_tell_pods_tracks_and_releases_of_one_cluster_apart():
+    values = of_model(canary={"version": "2.0.0"})
+    rendered = render({**values, "telemetry": {"otlpEndpoint": "http://collector:4317"}})
+
+    told = rendered.environment("trilens-detector-canary")["OTEL_RESOURCE_ATTRIBUTES"]
+
+    assert dict(one.split("=") for one in told.split(",")) == {
+        "service.namespace": "photos",
+        "service.instance.id": "$(POD_NAME)",
+        "k8s.namespace.name": "photos",
+        "k8s.deployment.name": "trilens-detector-canary",
+        "k8s.pod.name": "$(POD_NAME)",
+    }
+
+
 def test_a_variable_of_the_operators_stands_in_place_of_the_charts():
     pod_name = {"name": "POD_NAME", "value": "mine"}
     extra = [{"name": "TRILENS_LOG_LEVEL", "value": "DEBUG"}, pod_name, {"name": "A", "value": "1"}]

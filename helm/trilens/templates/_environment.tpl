@@ -65,7 +65,7 @@ envFrom:
   valueFrom:
     fieldRef: {fieldPath: metadata.name}
 - name: OTEL_RESOURCE_ATTRIBUTES
-  value: {{ printf "k8s.namespace.name=%s,k8s.deployment.name=%s,k8s.pod.name=$(POD_NAME)" $.root.Release.Namespace $.name | quote }}
+  value: {{ printf "service.namespace=%[1]s,service.instance.id=$(POD_NAME),k8s.namespace.name=%[1]s,k8s.deployment.name=%[2]s,k8s.pod.name=$(POD_NAME)" $.root.Release.Namespace $.name | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
