@@ -155,8 +155,8 @@ def _untaken(seen: Observed, weight: float) -> Wait | None:
     late = len(seen.gateways) - len(seen.taken(weight))
     if not late:
         return None
-    unread = sum(one.weight is None for one in seen.gateways)
-    words = f", {unread} cannot be read" if unread else ""
+    unread = [one.problem for one in seen.gateways if one.weight is None]
+    words = f", {len(unread)} cannot be read: {unread[0]}" if unread else ""
     return Wait(f"{late} of {len(seen.gateways)} gateways have not taken {weight:g} % yet{words}")
 
 

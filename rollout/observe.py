@@ -133,7 +133,8 @@ def _gateways(pods: Iterable[Json], pages: Mapping[str, Samples | Unread]) -> It
         if info:
             yield Gateway(name, info[0].label("rollout"), float(info[0].label("weight")))
         else:
-            yield Gateway(name)
+            why = str(page) if isinstance(page, Unread) else f"{name}: its metrics name no release"
+            yield Gateway(name, problem=why)
 
 
 def _tracks(deployments: Iterable[Json], pods: Iterable[Json], track: str) -> Mapping[str, Pods]:

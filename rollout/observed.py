@@ -45,6 +45,7 @@ class Gateway:
     name: str
     rollout: str = ""
     weight: float | None = None  # unknown: it could not be read
+    problem: str = ""  # why not
 
 
 @dataclass(frozen=True)

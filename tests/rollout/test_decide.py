@@ -6,6 +6,7 @@ import pytest
 
 from rollout.actions import Enter, Rest, Rollback, Scale, Stop, Sweep, Upgrade, Values, Wait, Weigh
 from rollout.decide import decide
+from rollout.observed import Gateway
 from rollout.state import Phase, read
 from tests.rollout.releases import BEFORE, FAILED, HELD, PaperRelease, begun, go
 
@@ -59,6 +60,20 @@ def test_without_data_it_holds_and_says_what_it_waits_for():
         assert state.phase is Phase.STEPPING
         assert isinstance(decided[-1], Wait)
         assert decided[-1].held
+
+
+def test_gateways_that_cannot_be_read_are_waited_for_in_the_words_of_what_is_in_the_way():
+    release = PaperRelease()
+    state, _ = go(begun(), replace_verdict(release, HELD))
+    blocked = Gateway("g1", problem="g1: dial tcp 10.0.0.7:9090: i/o timeout")
+
+    waiting = decide(state, replace(release.look(), gateways=(blocked,)))
+
+    assert isinstance(waiting, Wait)
+    assert waiting.why == (
+        "1 of 1 gateways have not taken 5 % yet, 1 cannot be read: "
+        "g1: dial tcp 10.0.0.7:9090: i/o timeout"
+    )
 
 
 def test_without_a_free_gpu_it_holds_in_kubernetes_own_words():
