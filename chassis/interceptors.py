@@ -24,6 +24,7 @@ from chassis.telemetry import (
     RPC_METHOD,
     RPC_SYSTEM,
     below,
+    exemplar,
     fail,
     tracer,
 )
@@ -128,7 +129,7 @@ class Door(grpc.aio.ServerInterceptor):
                     _end(span, code)
                     seconds = time.monotonic() - began
                     in_flight.dec()
-                    RPC_SECONDS.labels(method, code.name).observe(seconds)
+                    RPC_SECONDS.labels(method, code.name).observe(seconds, exemplar(span))
                     level = logging.DEBUG if quiet and code in _EXPECTED else logging.INFO
                     logger.log(level, "%s %s in %.1f ms%s", method, code.name, seconds * 1e3, why)
 

@@ -142,6 +142,14 @@ def fail(failed: Span, why: str) -> None:
     failed.set_status(Status(StatusCode.ERROR, why))
 
 
+def exemplar(of: Span) -> dict[str, str] | None:
+    """What leads from a histogram to the trace, if that is kept."""
+    context = of.get_span_context()
+    if not context.trace_flags.sampled:
+        return None
+    return {"trace_id": trace.format_trace_id(context.trace_id)}
+
+
 def below(parent: Span, context: Context) -> Context:
     """The context in which further spans become the span's children."""
     return trace.set_span_in_context(parent, context)

@@ -10,7 +10,9 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from prometheus_client.openmetrics import exposition as openmetrics
 
+from chassis.metrics import REGISTRY
 from tests.children import GATEWAY, child
 from tests.collector import Collector, assert_one_tree, attributes, collecting, exporting
 from tests.fates import (
@@ -325,6 +327,27 @@ async def test_calls_that_find_the_gateway_full_are_traces_too() -> None:
         else:
             assert attributes(root)["error.type"] == "DEADLINE_EXCEEDED"
             assert error
+
+
+@pytest.mark.parametrize(("flags", "leads"), [("01", True), ("00", False)], ids=["kept", "not"])
+async def test_the_seconds_of_a_call_lead_to_its_trace_if_that_is_kept(
+    flags: str, leads: bool
+) -> None:
+    own = f"{7:031x}{flags[1]}"
+    async with (
+        collecting() as (_, endpoint),
+        exporting(endpoint),
+        running(gateway({GOOD[0]: None}, Fates())) as channel,
+    ):
+        await rpc.ImageAnalysisServiceStub(channel).AnalyzeImage(
+            pb.AnalyzeImageRequest(image={"content": PHOTO}),
+            timeout=20,
+            metadata=(("traceparent", f"00-{own}-{CALLER}-{flags}"),),
+        )
+        page = openmetrics.generate_latest(REGISTRY).decode()
+
+    buckets = [line for line in page.splitlines() if line.startswith("trilens_rpc_seconds_bucket")]
+    assert any(f'# {{trace_id="{own}"}}' in line for line in buckets) == leads
 
 
 async def test_descriptions_are_part_of_the_call_that_asks_for_them_and_else_of_no_trace(
