@@ -48,6 +48,7 @@ def release(weight: str = "0", canary: str = "", **pod: str) -> str:
 IS_GATEWAY = series("trilens_build_info", **GATEWAY, service="gateway")
 IS_SERVICE = series("trilens_build_info", pod="d1", service="detector")
 GATEWAY_READY, MODEL_READY = series("trilens_ready", **GATEWAY), series("trilens_ready", pod="d1")
+MODEL_UP = series("up", pod="d1", app_kubernetes_io_name="trilens")
 SHED = series("trilens_predictions_total", **MODEL, outcome="shed")
 BACKLOG = series("trilens_queue_backlog_seconds", **MODEL)
 LOST = series("trilens_device_lost", **MODEL)
@@ -58,7 +59,7 @@ USABLE = series("trilens_canary_usable", **GATEWAY)
 
 WELL: Series = {
     **dict.fromkeys(
-        (IS_GATEWAY, IS_SERVICE, GATEWAY_READY, MODEL_READY, release(**GATEWAY)), ALWAYS
+        (IS_GATEWAY, IS_SERVICE, GATEWAY_READY, MODEL_READY, MODEL_UP, release(**GATEWAY)), ALWAYS
     ),
     **dict.fromkeys((SHED, LOST, UNREACHABLE, USABLE), NEVER),
     **dict.fromkeys((answers("failed"), answers("shed"), answers("late")), NEVER),
@@ -86,6 +87,10 @@ CASES: Mapping[str, tuple[tuple[str, ...], Series]] = {
     "a model is full": (("ModelSheds",), {SHED: "0+6x60"}),
     "a line is long": (("Backlog",), {BACKLOG: "3x60"}),
     "a pod is not ready": (("NotReady",), {MODEL_READY: NEVER}),
+    "a pod crashes again and again": (
+        ("NotReady",),
+        {MODEL_READY: "0 stale _x5 0 stale _x5 0 stale _x50", MODEL_UP: "1 0x5 1 0x5 1 0x50"},
+    ),
     "a device is lost": (("DeviceLost", "NotReady"), {MODEL_READY: NEVER, LOST: ALWAYS}),
     "the API server is away": (("ReleaseProblem",), {UNREACHABLE: ALWAYS}),
     "a gateway lags behind": (("ReleasesDiffer",), {release("10", **OTHER): ALWAYS}),
