@@ -48,6 +48,10 @@ def release(weight: str = "0", canary: str = "", **pod: str) -> str:
 IS_GATEWAY = series("trilens_build_info", **GATEWAY, service="gateway")
 IS_SERVICE = series("trilens_build_info", pod="d1", service="detector")
 GATEWAY_READY, MODEL_READY = series("trilens_ready", **GATEWAY), series("trilens_ready", pod="d1")
+GATEWAY_UP = series(
+    "up", **GATEWAY, app_kubernetes_io_name="trilens", app_kubernetes_io_component="gateway"
+)
+ELSEWHERE = 'trilens_build_info{namespace="other", pod="g1", service="gateway"}'
 MODEL_UP = series("up", pod="d1", app_kubernetes_io_name="trilens")
 SHED = series("trilens_predictions_total", **MODEL, outcome="shed")
 BACKLOG = series("trilens_queue_backlog_seconds", **MODEL)
@@ -58,9 +62,8 @@ UNREACHABLE = series(
 USABLE = series("trilens_canary_usable", **GATEWAY)
 
 WELL: Series = {
-    **dict.fromkeys(
-        (IS_GATEWAY, IS_SERVICE, GATEWAY_READY, MODEL_READY, MODEL_UP, release(**GATEWAY)), ALWAYS
-    ),
+    **dict.fromkeys((IS_GATEWAY, GATEWAY_UP, GATEWAY_READY, release(**GATEWAY)), ALWAYS),
+    **dict.fromkeys((IS_SERVICE, MODEL_UP, MODEL_READY), ALWAYS),
     **dict.fromkeys((SHED, LOST, UNREACHABLE, USABLE), NEVER),
     **dict.fromkeys((answers("failed"), answers("shed"), answers("late")), NEVER),
     answers("full"): "0+600x60",
@@ -73,6 +76,10 @@ WELL: Series = {
 CASES: Mapping[str, tuple[tuple[str, ...], Series]] = {
     "all is well": ((), {}),
     "no gateway is ready": (("NoGateway", "NotReady"), {GATEWAY_READY: NEVER}),
+    "gateways crash again and again, elsewhere one does not": (
+        ("NoGateway", "NotReady"),
+        {GATEWAY_UP: NEVER, GATEWAY_READY: None, IS_GATEWAY: None, ELSEWHERE: ALWAYS},
+    ),
     "gateways are not even there": (("NoGateway",), {IS_GATEWAY: None, GATEWAY_READY: None}),
     "nobody calls": ((), {answers("full"): NEVER, answers("partial"): NEVER}),
     "models fail": (("NoAnswers",), {answers("failed"): "0+60x60"}),
