@@ -4,7 +4,12 @@ from collections.abc import Sequence
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.resources import (
+    SERVICE_NAME,
+    SERVICE_VERSION,
+    OTELResourceDetector,
+    Resource,
+)
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
@@ -14,13 +19,15 @@ from opentelemetry.util.types import Attributes
 from chassis.version import VERSION
 
 
-def exporting(service: str, *, named: bool, own_trace: str) -> TracerProvider:
-    """A provider that exports as the OTEL_* variables say; `named`: they name the service, too.
+def exporting(service: str, *, own_trace: str) -> TracerProvider:
+    """A provider that exports as the OTEL_* variables say, under that name if they give no other.
 
     Spans called `own_trace` begin traces that are sampled always, whatever the variables say.
     """
-    resource = {SERVICE_VERSION: VERSION} | ({} if named else {SERVICE_NAME: service})
-    provider = TracerProvider(resource=Resource.create(resource), shutdown_on_exit=False)
+    ours = Resource.create({SERVICE_NAME: service, SERVICE_VERSION: VERSION})
+    # What is given to create() goes before what the variables say.
+    resource = ours.merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.sampler = _Besides(own_trace, provider.sampler)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider

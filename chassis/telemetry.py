@@ -82,8 +82,7 @@ def start_telemetry(environment: Mapping[str, str], service: str) -> Telemetry:
     # Half a second that a process which exports nothing need not wait for.
     from chassis.exporting import exporting
 
-    named = bool(environment.get("OTEL_SERVICE_NAME"))
-    provider = exporting(service, named=named, own_trace=BATCH)
+    provider = exporting(service, own_trace=BATCH)
     trace.set_tracer_provider(provider)
     return Telemetry(provider)
 

@@ -80,13 +80,24 @@ async def test_an_error_and_a_cancellation_end_a_span_as_errors() -> None:
     assert {one.status.code for one in collector.spans} == {2}
 
 
-@pytest.mark.parametrize("own", [None, "my-service"])
-async def test_the_service_may_be_named_by_its_operator(own: str | None) -> None:
-    environment = {"OTEL_SERVICE_NAME": own} if own else {}
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({}, "trilens-test"),
+        ({"OTEL_SERVICE_NAME": "mine"}, "mine"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "team=blue,service.name=mine"}, "mine"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=a", "OTEL_SERVICE_NAME": "mine"}, "mine"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.namespace=photos"}, "trilens-test"),
+    ],
+    ids=["unnamed", "named", "among attributes", "both", "attributes alone"],
+)
+async def test_spans_carry_the_services_name_unless_the_operator_gives_another(
+    environment: dict[str, str], name: str
+) -> None:
     async with collecting() as (collector, endpoint), exporting(endpoint, **environment):
         tracer().start_span("decode", attributes={"trilens.lane": "stable"}).end()
 
-    assert collector.services == {own or "trilens-test"}
+    assert collector.services == {name}
     assert attributes(collector.spans[0]) == {"trilens.lane": "stable"}
 
 
