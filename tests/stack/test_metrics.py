@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from chassis.images import Pixels
@@ -296,6 +297,24 @@ def test_a_service_says_nothing_of_what_only_gateways_have() -> None:
     assert "trilens_ready" in told
     assert "trilens_canary_usable" not in told
     assert "trilens_gateway_queue_depth" not in told
+
+
+async def test_who_asks_for_openmetrics_gets_the_same_figures_so() -> None:
+    async with server(model_app(FakeModel())) as (ports, channel):
+        await detect(channel)
+        url = f"http://{LOOPBACK}:{ports.metrics}/metrics"
+        asked = urllib.request.Request(url, headers={"Accept": "application/openmetrics-text"})
+        answer = await asyncio.to_thread(urllib.request.urlopen, asked, timeout=10)
+        text = answer.read().decode()
+        plain = await page(ports)
+
+    names = {
+        sample.name
+        for family in openmetrics.text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert text.endswith("# EOF\n")
+    assert names == plain.names
 
 
 async def test_no_series_is_there_for_the_birthday_of_another() -> None:
