@@ -48,6 +48,7 @@ class Lanes:
         self._release = Release()
         self._shown: tuple[str, ...] = ()
         self._track: CanaryTrack | None = None
+        self._met = False  # whether the last call to look found it usable
         self._canary = self._stable
         self._leaving: set[asyncio.Task[None]] = set()
         tell(CANARY_USABLE, self._usable)
@@ -71,7 +72,7 @@ class Lanes:
     def lane(self, call: Call, affinity_key: str) -> Iterator[Lane]:
         """The call's lane, which stays what it is within the block whatever happens meanwhile."""
         track = self._track
-        if track is None or not track.usable():
+        if track is None or not self._meets(track):
             yield self._stable
             return
         canary = self._names_canary(call, affinity_key or call.request_id)
@@ -97,6 +98,18 @@ class Lanes:
         self._change_canary({})
         if self._leaving:
             await asyncio.wait(self._leaving)
+
+    def _meets(self, track: CanaryTrack) -> bool:
+        """Whether the canary may get a call; the log hears when that begins and ends."""
+        usable = track.usable()
+        if usable != self._met:
+            self._met = usable
+            if usable:
+                logger.info("canary [%s] has ready pods", self._release.versions)
+            else:
+                text = "canary [%s] has no ready pod any more: every call is stable"
+                logger.warning(text, self._release.versions)
+        return usable
 
     def _show(self, release: Release) -> None:
         before, self._shown = self._shown, _labels(release)
@@ -146,6 +159,7 @@ class Lanes:
             if name in canaries
         }
         self._track = CanaryTrack(canaries, opened) if opened else None
+        self._met = False
         self._canary = Lane(CANARY, {**stable, **opened})
 
 

@@ -1,6 +1,7 @@
 """Lanes: which calls meet the canary, with real services on both of them."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -180,8 +181,9 @@ async def test_a_canary_that_serves_another_version_gets_no_calls(tmp_path: Path
 
 
 async def test_all_is_stable_while_the_canary_is_gone_and_no_call_fails_for_it_later(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "gateway.lanes")
     async with released(tmp_path) as gateway:
         async with service(FakeModel(version=CANARY_VERSION)) as target:
             gateway.targets["objects"] = target
@@ -194,6 +196,13 @@ async def test_all_is_stable_while_the_canary_is_gone_and_no_call_fails_for_it_l
         async with service(FakeModel(version=CANARY_VERSION), port):
             await until(lambda: value("trilens_canary_usable") == 1)
             assert set((await gateway.lanes(10)).values()) == {"canary"}
+
+    heard = [line for line in caplog.messages if line.startswith("canary [")]
+    assert heard == [
+        "canary [objects=1.1.0] has ready pods",
+        "canary [objects=1.1.0] has no ready pod any more: every call is stable",
+        "canary [objects=1.1.0] has ready pods",
+    ]
 
 
 async def test_a_bundle_gets_calls_only_once_all_of_it_is_there(tmp_path: Path) -> None:
