@@ -102,6 +102,12 @@ def test_alerts_say_how_bad_it_is_and_speak_of_labels_that_they_have() -> None:
         assert set(re.findall(r"\$labels\.([a-z_]+)", said)) <= kept, rule["alert"]
 
 
+def test_operators_are_told_where_to_look_for_each_alert() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+    assert set(re.findall(r"`(Trilens\w+)`", text)) == {rule["alert"] for rule in rules()}
+
+
 def test_what_is_told_is_explained(told: dict[str, Any]) -> None:
     ours = {}
     for family in told.values():
