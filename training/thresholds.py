@@ -118,8 +118,8 @@ def fitted(
 def calibrated_anew(package: Package, examples: object, policy: FitPolicy) -> Package:
     """The package with scores calibrated on the examples: each label's, where it has enough.
 
-    The others, and all of a detector, share a fit. Raises ValueError if there are too few even of
-    all labels together.
+    The others, and all of a detector, share a fit; a classifier's labels that the examples do not
+    know stay as they are. Raises ValueError if there are too few even of all labels together.
     """
     manifest = package.manifest
     labels = common_labels(examples, package)
@@ -129,10 +129,11 @@ def calibrated_anew(package: Package, examples: object, policy: FitPolicy) -> Pa
         return package
     if manifest.task is Task.DETECTION:
         logits, truth = (np.concatenate(parts) for parts in zip(*scored.values(), strict=True))
-        fits = {REST: platt(logits, truth)}
+        fits = dict.fromkeys((*manifest.calibration, REST), platt(logits, truth))
     else:
         fits, _ = platt_by_label(scored, policy.least_positives)
-    joined = {label: _after(manifest, label, fit) for label, fit in fits.items()}
+    anew = {label: _after(manifest, label, fit) for label, fit in fits.items()}
+    joined = {**manifest.calibration, **anew}
     return replace(package, manifest=manifest.model_copy(update={"calibration": joined}))
 
 

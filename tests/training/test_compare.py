@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from services.captioner.settings import CaptionerSettings
 from services.detector.model import load
+from services.manifest import Calibration
 from services.packages.command import commands
 from services.packages.golden import complete
 from services.thresholds import ThresholdFile
@@ -18,7 +20,8 @@ from training.compare import examples
 from training.compare import main as compare_command
 from training.comparison import common_labels, compare
 from training.evaluate import main as evaluate_command
-from training.threshold_fit import DEFAULT_POLICY
+from training.threshold_fit import DEFAULT_POLICY, FitPolicy
+from training.thresholds import calibrated_anew
 from training.thresholds import main as thresholds_command
 
 CAPTIONS = ROOT / CaptionerSettings.model_fields["model"].default
@@ -222,6 +225,20 @@ def test_scores_are_calibrated_before_if_that_is_asked_for(packages, photos, tmp
     low, high = 1 / (1 + np.exp(-(fit["scale"] * np.log(scores / (1 - scores)) + fit["offset"])))
     assert fit["scale"] > 1
     assert low < ThresholdFile.model_validate_json(file.read_bytes()).band("dog").present < high
+
+
+def test_a_detectors_labels_with_fits_of_their_own_are_calibrated_after_these(packages, photos):
+    sharper = Calibration(scale=3.0, offset=0.5)
+    manifest = packages[1].manifest.model_copy(update={"calibration": {"dog": sharper}})
+    package = replace(packages[1], manifest=manifest)
+    known = examples(package, photos, "", photos, None)
+
+    fits = calibrated_anew(package, known, FitPolicy.read(DEFAULT_POLICY)).manifest.calibration
+
+    plain = calibrated_anew(packages[1], known, FitPolicy.read(DEFAULT_POLICY)).manifest.calibration
+    # Whatever was said before, what is said now is what was right on these photos.
+    assert fits["dog"].scale == pytest.approx(plain["*"].scale, rel=0.01)
+    assert fits["dog"].offset == pytest.approx(plain["*"].offset, rel=0.01)
 
 
 def test_a_set_fitted_anew_takes_no_id_of_the_packages_own(packages, photos, tmp_path):

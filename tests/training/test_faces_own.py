@@ -1,11 +1,14 @@
 """A team's table of faces: read as it is meant, or refused with the reason; then compared."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from services.classifier.model import ARTIFACT, OUTPUT, load
 from services.classifier.settings import ClassifierSettings
+from services.manifest import Calibration
 from services.packages import open_package
 from services.packages.golden import complete
 from tests.harness import ROOT
@@ -15,7 +18,7 @@ from training.comparison import compare
 from training.faces_data import SIDE, UNKNOWN
 from training.faces_own import LabelledFaces, own_faces
 from training.threshold_fit import DEFAULT_POLICY, FitPolicy
-from training.thresholds import fitted
+from training.thresholds import calibrated_anew, fitted
 
 onnx_helper = pytest.importorskip("onnx").helper
 
@@ -160,6 +163,21 @@ def test_own_faces_are_compared_by_one_command(table):
     assert "2 faces of faces.csv (own)" in ended.output
     assert "0.0% of faces, smiling" in ended.output
     assert "no face was found in 1 of 3 photos, such as coffee.jpg" in ended.output
+
+
+def test_labels_that_the_examples_do_not_know_keep_their_calibration(tmp_path):
+    light = np.linspace(40, 220, 60)
+    images = np.broadcast_to(light[:, None, None, None], (60, SIDE, SIDE, 3)).astype(np.uint8)
+    smiles = (light > 130).astype(np.int8)[:, None]
+    faces = LabelledFaces("light", "own", images, tuple(map(str, range(60))), ("smiling",), smiles)
+    old = package(tmp_path / "a", "1.0.0", 1)
+    known = {"sunglasses": Calibration(scale=2.0, offset=-1.0)}
+    old = replace(old, manifest=old.manifest.model_copy(update={"calibration": known}))
+
+    fits = calibrated_anew(old, faces, FitPolicy.read(DEFAULT_POLICY)).manifest.calibration
+
+    assert fits.keys() == {"smiling", "sunglasses"}
+    assert fits["sunglasses"] == known["sunglasses"]
 
 
 def test_thresholds_are_fitted_for_the_labels_that_enough_is_known_of(tmp_path):
