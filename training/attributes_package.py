@@ -29,6 +29,7 @@ from training.lite0 import MEAN, STD
 from training.lite0_onnx import INPUT, to_onnx
 from training.onnx_weights import store_in_half
 from training.precision import Scored
+from training.replaced import replaced
 from training.threshold_fit import DEFAULT_POLICY, FitPolicy, fit_set
 
 GOLDEN: Final = tuple(Path("tests/photos") / name for name in ("astronaut.jpg", "coffee.jpg"))
@@ -45,20 +46,15 @@ def write(
     network = attributes_network(DEFAULT.side)
     network.load_weights(work / BEST)
     folder = output / "attributes" / version
-    made = folder.with_name(f"{version}.partial")
-    shutil.rmtree(made, ignore_errors=True)
     val, test = (read_faces(data, split, work) for split in ("val", "test"))
     fields = _fields(version, network.input_shape[1])
-    package = build(made, network, finder, reviewed(val, "val"), fields)
-    measured = measure(package, data, work)
-    package = with_metrics(made, metrics(measured))
-    draw(made, measured)
-    text = card(
-        package.manifest, measured, before_export(package, network, reviewed(test, "test")), work
-    )
-    (made / "card.md").write_text(text)
-    shutil.rmtree(folder, ignore_errors=True)
-    made.rename(folder)
+    with replaced(folder) as made:
+        package = build(made, network, finder, reviewed(val, "val"), fields)
+        measured = measure(package, data, work)
+        package = with_metrics(made, metrics(measured))
+        draw(made, measured)
+        before = before_export(package, network, reviewed(test, "test"))
+        (made / "card.md").write_text(card(package.manifest, measured, before, work))
     return folder, measured
 
 

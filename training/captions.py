@@ -16,7 +16,6 @@ TensorFlow; `python -m training.compare OLD NEW` compares two packages.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +24,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import click
 
+from services.manifest import Task
 from services.packages import InvalidPackage, open_package
 from training.caption_card import summary
 from training.caption_findings import quality
 from training.caption_sources import flickr, own, parted
+from training.comparison import check_task
 from training.options import VERSION, data_option, output_option
+from training.replaced import replaced
 
 SEED: Final = 7
 SPLITS: Final = ("val", "test")
@@ -146,6 +148,7 @@ def finetune_command(
 
     try:
         base = open_package(init)
+        check_task(base, Task.CAPTION)
         corpus, val = parted(own(table, photos), held_out)
         target = _new(output / base.manifest.name / version)
         words = finetune(init, corpus, val, folder, seed, epochs)
@@ -167,8 +170,8 @@ def _package(data: Path, run: Path, version: str, output: Path) -> None:
     from training.caption_package import package
 
     folder = output / "captions" / version
-    shutil.rmtree(folder, ignore_errors=True)
-    found = package(run, folder, version, {split: flickr(data, split) for split in SPLITS})
+    with replaced(folder) as made:
+        found = package(run, made, version, {split: flickr(data, split) for split in SPLITS})
     for split in SPLITS:
         click.echo(summary(split, found))
     size = sum(file.stat().st_size for file in folder.rglob("*.*"))

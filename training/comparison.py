@@ -98,6 +98,24 @@ def evaluate(
     return tested, estimates(tested.measures, tested.count, samples)
 
 
+def check_task(package: Package, wanted: Task) -> None:
+    """Raises ValueError for a package of another task."""
+    if package.manifest.task is not wanted:
+        raise ValueError(f"{package.path} is for {package.manifest.task}, not for {wanted}")
+
+
+def check_labels(package: Package, wanted: tuple[str, ...], whose: str) -> None:
+    """Raises ValueError unless the package's labels are just these, in this order.
+
+    The default models' own evaluations go by the labels' places.
+    """
+    if tuple(label.id for label in package.manifest.labels) != wanted:
+        raise ValueError(
+            f"{package.path} has other labels than {whose}: measure it on examples of its own, "
+            "by python -m training.evaluate with --own"
+        )
+
+
 def common_labels(examples: object, *packages: Package) -> tuple[str, ...]:
     """The labels that the examples and all packages know, in the examples' order.
 

@@ -10,7 +10,6 @@ TRILENS_DATA). `evaluate` needs neither torch nor Ultralytics.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,8 +19,10 @@ from typing import Any
 import click
 
 from services.detector.model import load
-from services.packages import Package, open_package
+from services.packages import InvalidPackage, Package, open_package
+from training import coco
 from training.card_parts import metric
+from training.comparison import check_labels
 from training.detection import FIGURES
 from training.objects_card import card, draw, summary
 from training.objects_finetune import finetune
@@ -36,6 +37,8 @@ from training.objects_measure import (
 from training.objects_package import DEFAULT, EVEN, EVEN_SET, build
 from training.objects_shapes import COMPARED, SERVED, against, found, tried
 from training.options import VERSION, data_option, output_option
+from training.replaced import replaced
+from training.tested_boxes import ids_of
 
 _data = data_option("detection/ and reference-weights/")
 
@@ -67,13 +70,13 @@ def package_command(data: Path, version: str, output: Path) -> None:
         }
         twin = found(_twin(trial, Path(scratch) / "twin"), data)
     folder = output / "objects" / version
-    shutil.rmtree(folder, ignore_errors=True)
-    made = build(folder, data, version, more=_more(measured))
-    draw(folder, measured, shapes)
-    runtimes = {"onnxruntime, as served": by_shape[SERVED], "torch, Ultralytics": twin}
-    minutes = time.process_time() / 60
-    text = card(made.manifest, measured, shapes, changes, runtimes, minutes)
-    (folder / "card.md").write_text(text)
+    with replaced(folder) as place:
+        made = build(place, data, version, more=_more(measured))
+        draw(place, measured, shapes)
+        runtimes = {"onnxruntime, as served": by_shape[SERVED], "torch, Ultralytics": twin}
+        minutes = time.process_time() / 60
+        text = card(made.manifest, measured, shapes, changes, runtimes, minutes)
+        (place / "card.md").write_text(text)
     click.echo(summary(measured.rows))
     size = sum(file.stat().st_size for file in folder.rglob("*.*"))
     click.echo(f"wrote {folder}, {size / 1e6:.1f} MB")
@@ -84,7 +87,12 @@ def package_command(data: Path, version: str, output: Path) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 def evaluate_command(data: Path, folder: Path) -> None:
     """Measures a package with COCO's labels on the photos of val, of test, and of both."""
-    click.echo(summary(_rows(open_package(folder), data)))
+    try:
+        package = open_package(folder)
+        check_labels(package, ids_of(coco.labels(data / "detection")), "COCO")
+    except (InvalidPackage, OSError, ValueError) as problem:
+        raise click.ClickException(str(problem)) from problem
+    click.echo(summary(_rows(package, data)))
 
 
 def _rows(package: Package, data: Path) -> Mapping[str, Row]:

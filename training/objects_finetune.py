@@ -19,11 +19,13 @@ from typing import Any
 import click
 
 from services.detector.model import load
+from services.manifest import Task
 from services.packages import InvalidPackage, Package, open_package
 from services.packages.golden import complete
 from services.packages.order import label_fields
 from training import coco
 from training.card_parts import thresholds as threshold_table
+from training.comparison import check_task
 from training.detection import FIGURES, Found, find
 from training.objects_decisions import calibrate, guesses, thresholds
 from training.objects_measure import quality
@@ -84,6 +86,7 @@ def finetune(
         raise click.ClickException(f"{folder} exists; a version never changes, so take the next")
     try:
         before, names = open_package(init), coco.labels(data)
+        check_task(before, Task.DETECTION)
         learned, held = own(data, None, before), own(val, None, before)
         _check(learned, held)
         plan = Plan(architecture, names, epochs, rate, batch, work / name / version)

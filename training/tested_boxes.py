@@ -42,7 +42,7 @@ def examples(data: Path, split: str) -> DrawnPhotos:
     """The photos of `val`, `test` or `val+test`."""
     folder = data / "detection"
     photos = tuple(photo for part in split.split("+") for photo in coco.photos(folder, part))
-    return DrawnPhotos("COCO 2017 subset", split, photos, _ids(coco.labels(folder)))
+    return DrawnPhotos("COCO 2017 subset", split, photos, ids_of(coco.labels(folder)))
 
 
 def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # noqa: ARG001
@@ -68,7 +68,15 @@ def own(table: Path, photos: Path | None, package: Package) -> DrawnPhotos:  # n
         drawn.append(coco.TruePhoto(path.name, path.read_bytes(), boxes))
     if not any(len(photo.truth.labels) for photo in drawn):
         raise ValueError(f"{table / 'labels'} holds no box")
-    return DrawnPhotos(table.name, "own", tuple(drawn), _ids(names))
+    return DrawnPhotos(table.name, "own", tuple(drawn), ids_of(names))
+
+
+def ids_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that packages give labels of these names."""
+    ids = tuple(field["id"] for field in label_fields(names))
+    if twice := [name for name, one in zip(names, ids, strict=True) if ids.count(one) > 1]:
+        raise ValueError(f"classes.txt names one label twice: {', '.join(twice)}")
+    return ids
 
 
 def label_ids(examples: DrawnPhotos) -> tuple[str, ...]:
@@ -168,11 +176,3 @@ def _boxes(found: Detections, numbers: Mapping[str, int]) -> coco.Boxes:
 def _given(box: Detection, bands: Mapping[str, Band]) -> bool:
     present = bands[box.label].present
     return present is not None and box.score >= present
-
-
-def _ids(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those that packages give labels of these names."""
-    ids = tuple(field["id"] for field in label_fields(names))
-    if twice := [name for name, one in zip(names, ids, strict=True) if ids.count(one) > 1]:
-        raise ValueError(f"classes.txt names one label twice: {', '.join(twice)}")
-    return ids

@@ -192,6 +192,18 @@ def test_one_package_is_measured_with_intervals(packages, photos):
     assert "1.000 to 1.000" in ended.output
 
 
+def test_a_package_of_other_labels_is_not_measured_as_the_default_one(packages, tmp_path):
+    data = tmp_path / "data" / "detection"
+    data.mkdir(parents=True)
+    (data / "classes.txt").write_text("person\nbicycle\n")
+
+    ended = run(evaluate_command, packages[0].path, "--data", data.parent)
+
+    assert ended.exit_code == 1
+    assert "has other labels than COCO" in ended.output
+    assert "--own" in ended.output
+
+
 def test_thresholds_are_fitted_anew_without_new_weights(packages, photos, tmp_path):
     file = tmp_path / "careful.json"
 
