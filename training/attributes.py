@@ -22,10 +22,11 @@ from typing import Final
 import click
 import cv2
 
-from services.packages import open_package
+from services.packages import InvalidPackage, open_package
 from training.attributes_card import summary
 from training.attributes_measure import measure
-from training.faces_data import Faces, read_faces
+from training.comparison import check_labels
+from training.faces_data import LABELS, Faces, read_faces
 from training.faces_truth import reviewed
 from training.options import NAME, VERSION, data_option, output_option
 
@@ -109,7 +110,12 @@ def package_command(data: Path, work: Path, version: str, output: Path, finder: 
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 def evaluate_command(data: Path, work: Path, folder: Path) -> None:
     """Measures a package on framed faces, spoiled ones, whole photos, and end to end."""
-    click.echo(summary(measure(open_package(folder), data, work)))
+    try:
+        package = open_package(folder)
+        check_labels(package, LABELS, "the default one")
+    except (InvalidPackage, OSError, ValueError) as problem:
+        raise click.ClickException(str(problem)) from problem
+    click.echo(summary(measure(package, data, work)))
 
 
 @main.command("finetune")
@@ -199,8 +205,9 @@ def sheet_command(data: Path, work: Path, seed: int, picture: Path) -> None:
 
 def _fold(fold: int, faces: Mapping[str, Faces], work: Path) -> None:
     """Trains and scores a fold's network, unless that is done."""
-    from training.faces_folds import fold_logits, scored_before, train_fold
+    from training.faces_folds import begin_fold, fold_logits, scored_before, train_fold
 
+    begin_fold(fold, faces["train"], faces["val"], work)
     if not scored_before(fold, _SPLITS, work):
         for found in train_fold(fold, faces["train"], faces["val"], work):
             click.echo(f"fold {fold}, {_line(found)}")

@@ -12,24 +12,22 @@ BEGUN: Final = "begun.json"
 
 
 def begin(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Notes what a run in the folder is begun with.
+    """Notes what a run in the folder is begun with, beside what was noted before.
 
     Raises ValueError if the run that is there was begun with something else: its weights would come
-    out under the new one's name. A run that noted nothing goes on.
+    out under the new one's name. A run of which nothing was noted goes on.
     """
     path, now = folder / BEGUN, json.loads(json.dumps(facts))
-    if path.exists():
-        before = json.loads(path.read_text())
-        if other := [name for name, fact in now.items() if before.get(name) != fact]:
-            raise ValueError(
-                f"{folder} holds a run that was begun with other {' and '.join(other)}: name "
-                "another folder for this one, or remove that"
-            )
-        return
+    before = json.loads(path.read_text()) if path.exists() else {}
+    if other := [name for name, fact in now.items() if before.get(name, fact) != fact]:
+        raise ValueError(
+            f"{folder} holds a run that was begun with other {' and '.join(other)}: name "
+            "another folder for this one, or remove that"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(now, indent=1) + "\n")
-    partial.rename(path)
+    partial.write_text(json.dumps(before | now, indent=1) + "\n")
+    partial.replace(path)
 
 
 def digest(parts: Iterable[str | bytes]) -> str:

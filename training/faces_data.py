@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from training.begun import begin, digest
+
 LABELS: Final = ("smiling", "sunglasses", "eyeglasses")
 SIDE: Final = 128  # pixels a side as kept; the largest faces come in this size
 UNKNOWN: Final = -1
@@ -42,16 +44,18 @@ class Faces:
 def read_faces(data: Path, split: str, cache: Path) -> Faces:
     """Reads `data`/faces; decoded images are kept in `cache` and memory-mapped from there.
 
-    Raises FileNotFoundError for a missing file, ValueError for an image that does not decode.
+    Raises FileNotFoundError for a missing file, ValueError for an image that does not decode and
+    for a cache of other faces, or of these in another order.
     """
     folder = data / "faces"
     with (folder / f"labels-{split}.csv").open(newline="") as file:
         rows = tuple(csv.DictReader(file))
     names = tuple(row["file"] for row in rows)
     kept = cache / f"framed-{split}-{SIDE}.npy"
+    shown = {row["file"]: _SHOWN.get(row["source"], 1.0) for row in rows}
     if not kept.exists():
-        shown = {row["file"]: _SHOWN.get(row["source"], 1.0) for row in rows}
         _decode(sorted(folder.glob(f"{split}-*.zip")), shown, kept)
+    begin(cache, {f"faces of {split}": digest(f"{name} {share}" for name, share in shown.items())})
     labels = [[int(row[label] or UNKNOWN) for label in LABELS] for row in rows]
     return Faces(
         images=np.load(kept, mmap_mode="r"),

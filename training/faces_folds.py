@@ -17,18 +17,24 @@ from training.calibration import calibrated, platt
 from training.faces_data import LABELS, UNKNOWN, Faces
 from training.faces_network import attributes_network, scored
 from training.faces_recipe import FOLDS
-from training.faces_training import CHECKPOINT, train
+from training.faces_training import CHECKPOINT, begin_run, train
 
 
 def train_fold(fold: int, taught: Faces, val: Faces, work: Path) -> Iterator[dict[str, float]]:
     """Trains a fold's network on its half, yielding each epoch's figures on val."""
     recipe = FOLDS[fold]
-    kept = _folder(fold, work)
-    kept.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
     network = attributes_network(recipe.side)
-    half = taught.part(np.flatnonzero(halves(taught.names) == fold))
-    yield from train(network, half, half.labels.astype(np.float32), val, recipe, kept)
+    half = taught.part(_half(fold, taught))
+    targets = half.labels.astype(np.float32)
+    yield from train(network, half, targets, val, recipe, _folder(fold, work))
+
+
+def begin_fold(fold: int, taught: Faces, val: Faces, work: Path) -> None:
+    """Raises ValueError if a fold's network was trained by another recipe or with other labels."""
+    half = _half(fold, taught)
+    learnt = [taught.names[place] for place in half], taught.labels[half]
+    begin_run(learnt, (val.names, val.labels), FOLDS[fold], _folder(fold, work))
 
 
 def scored_before(fold: int, splits: Sequence[str], work: Path) -> bool:
@@ -64,6 +70,10 @@ def unseen_scores(faces: Faces, work: Path) -> NDArray[np.float32]:
 def halves(names: Sequence[str]) -> NDArray[np.int64]:
     """The half, 0 or 1, of each face, by its name."""
     return np.array([hashlib.sha256(name.encode()).digest()[0] % 2 for name in names])
+
+
+def _half(fold: int, taught: Faces) -> NDArray[np.int64]:
+    return np.flatnonzero(halves(taught.names) == fold)
 
 
 def _folder(fold: int, work: Path) -> Path:

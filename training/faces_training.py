@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training.attributes_runs import HISTORY
+from training.begun import begin, digest
 from training.faces_batches import Targets, batches, steps_of
 from training.faces_data import LABELS, UNKNOWN, Faces
 from training.faces_network import losses, scored
@@ -20,6 +22,7 @@ from training.ranking import Ranking
 
 CHECKPOINT: Final = "last.weights.h5"  # the optimizer's state and step count included
 BEST: Final = "best.weights.h5"  # of the epoch with the lowest loss on val
+Told: TypeAlias = tuple[Sequence[str], NDArray[np.int8]]  # faces' names and labels
 _SPENT: Final = "spent.json"  # CPU minutes of the epoch that the checkpoint is in
 
 
@@ -29,8 +32,10 @@ def train(
     """Trains and yields each epoch's figures on val once its weights are in `work`.
 
     A run that was stopped goes on after the last step that it kept, with the same random numbers
-    as if it had not been stopped.
+    as if it had not been stopped. Raises ValueError if `work` holds one of another recipe or of
+    other labels.
     """
+    begin_run((taught.names, taught.labels), (val.names, val.labels), recipe, work)
     _compile(network, recipe, steps_of(taught, recipe))
     kept = work / HISTORY
     if (work / CHECKPOINT).exists():
@@ -47,6 +52,15 @@ def train(
         kept.write_text(json.dumps(history, indent=1) + "\n")
         (work / _SPENT).unlink()
         yield history[-1]
+
+
+def begin_run(taught: Told, val: Told, recipe: Recipe, work: Path) -> None:
+    """Raises ValueError if `work` holds a run of another recipe or of other labels."""
+    told = asdict(recipe)
+    del told["again"], told["kept_every"]  # a run may get a second cycle when the first is done
+    labels = {"labels learnt": taught, "labels of val": val}
+    digests = {key: digest([*names, said.tobytes()]) for key, (names, said) in labels.items()}
+    begin(work, {"recipe": told} | digests)
 
 
 def figures(logits: NDArray[np.float32], labels: NDArray[np.int8]) -> dict[str, float]:

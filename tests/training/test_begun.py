@@ -18,6 +18,16 @@ def test_what_differs_is_named_and_the_run_stays_what_it_is(tmp_path):
             begin(tmp_path, {"photos": "b", "seed": 1, "rate": 0.2})
 
 
+def test_what_is_noted_later_is_noted_beside_what_was_before(tmp_path):
+    begin(tmp_path, {"photos": "a"})
+    begin(tmp_path, {"recipe": [1, 2]})
+
+    with pytest.raises(ValueError, match="begun with other photos:"):
+        begin(tmp_path, {"photos": "b"})
+    with pytest.raises(ValueError, match="begun with other recipe:"):
+        begin(tmp_path, {"recipe": [2, 1]})
+
+
 def test_parts_in_another_order_or_cut_otherwise_are_others():
     assert len({digest(parts) for parts in (["ab", "c"], ["a", "bc"], ["c", "ab"], ["abc"])}) == 4
     assert digest(["a"]) == digest([b"a"])

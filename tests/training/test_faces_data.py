@@ -54,6 +54,16 @@ def test_the_second_reading_needs_no_archive(tmp_path):
     assert np.array_equal(again.images, first.images)
 
 
+def test_labels_of_other_faces_are_not_given_to_those_that_were_kept(tmp_path):
+    folder = written(tmp_path, ["a.jpg", "b.jpg"])
+    read_faces(folder, "val", tmp_path / "kept")
+    head, first, second = LABELS.splitlines()
+    (folder / "faces" / "labels-val.csv").write_text("\n".join((head, second, first)) + "\n")
+
+    with pytest.raises(ValueError, match="begun with other faces of val"):
+        read_faces(folder, "val", tmp_path / "kept")
+
+
 def test_a_labelled_face_that_is_missing_is_named_and_nothing_is_kept(tmp_path):
     folder = written(tmp_path, ["a.jpg"])
 

@@ -13,7 +13,7 @@ from training.faces_batches import batches  # noqa: E402 (needs Keras)
 from training.faces_data import SIDE, UNKNOWN, Faces  # noqa: E402
 from training.faces_network import losses  # noqa: E402
 from training.faces_recipe import Recipe  # noqa: E402
-from training.faces_training import figures, train  # noqa: E402
+from training.faces_training import begin_run, figures, train  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(  # Keras's torch backend against NumPy 2
     "ignore:__array__ implementation:DeprecationWarning"
@@ -131,3 +131,18 @@ def test_an_epoch_that_is_done_has_no_batch_left():
 
     assert len(list(batches(faces, faces.labels, recipe, epoch=0, done=2))) == 1
     assert list(batches(faces, faces.labels, recipe, epoch=0, done=3)) == []
+
+
+def test_a_run_goes_on_with_its_own_recipe_and_labels_only(tmp_path):
+    faces, recipe = some_faces(), Recipe(epochs=2, batch=4, side=INPUT)
+
+    def begin(labels=faces.labels, **changes):
+        told = faces.names, labels
+        begin_run(told, told, replace(recipe, **changes), tmp_path)
+
+    begin()
+    begin(again=2, kept_every=7)  # a second cycle, or keeping more often, changes no step
+    with pytest.raises(ValueError, match="begun with other recipe:"):
+        begin(peak_rate=0.1)
+    with pytest.raises(ValueError, match="other labels learnt and labels of val:"):
+        begin(1 - faces.labels)
