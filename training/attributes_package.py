@@ -16,7 +16,7 @@ from services.runtimes import open_network
 from services.thresholds import Band, ThresholdSet
 from training.attributes_card import card, draw, metrics
 from training.attributes_measure import Measured, measure
-from training.calibration import calibrated, platt
+from training.calibration import calibrated, platt_of
 from training.faces_augment import reframed
 from training.faces_data import LABELS, UNKNOWN, Faces, read_faces
 from training.faces_measure import crop_logits, qualities
@@ -125,7 +125,7 @@ def _fitted(package: Package, val: Faces, dataset: str) -> dict[str, Any]:
         known = val.labels[:, column] != UNKNOWN
         truth = val.labels[known, column] == 1
         if min(truth.sum(), (~truth).sum()) >= policy.least_positives:
-            fits[label] = platt(logits[known, column], truth)
+            fits[label] = platt_of(label, logits[known, column], truth)
             examples[label] = Scored(calibrated(logits[known, column], fits[label]), truth)
     kept = {
         label: Band(present=band.present, absent=band.absent)

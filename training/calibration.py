@@ -35,7 +35,8 @@ def platt(logits: NDArray[np.floating], truth: Truth) -> Calibration:
     """Fits probability = sigmoid(scale * logit + offset) by maximum likelihood.
 
     With the targets of Platt (1999), just inside of 0 and 1, so that classes which a threshold
-    separates get a finite fit; by Newton's method (Lin, Lin and Weng, 2007). Both kinds must occur.
+    separates get a finite fit; by Newton's method (Lin, Lin and Weng, 2007). Raises ValueError
+    unless both kinds occur, and positives score higher: a fit never turns scores round.
     """
     positives = int(truth.sum())
     negatives = len(truth) - positives
@@ -57,7 +58,21 @@ def platt(logits: NDArray[np.floating], truth: Truth) -> Calibration:
         if loss - tried < 1e-10 * max(1.0, loss):
             break
         loss = tried
-    return Calibration(scale=float(weights[0]), offset=float(weights[1]))
+    scale, offset = (float(weight) for weight in weights)
+    if scale <= 0:
+        raise ValueError(
+            "calibration needs positives that score higher than negatives: here it is the other "
+            "way round, as where 1 and 0 are exchanged"
+        )
+    return Calibration(scale=scale, offset=offset)
+
+
+def platt_of(label: str, logits: NDArray[np.floating], truth: Truth) -> Calibration:
+    """`platt` of a label's examples; its ValueError names the label."""
+    try:
+        return platt(logits, truth)
+    except ValueError as problem:
+        raise ValueError(f"{label}: {problem}") from None
 
 
 def platt_by_label(
@@ -66,15 +81,18 @@ def platt_by_label(
     """A fit for each label's logits, and the labels whose fit is the one of all labels together.
 
     These have fewer than `least` positives or negatives, too few for two numbers of their own.
+    Raises ValueError, with the label, where no fit is possible.
     """
-    logits, truths = zip(*examples.values(), strict=True)
-    together = platt(np.concatenate(logits), np.concatenate(truths))
     rare = frozenset(
         label
         for label, (_, truth) in examples.items()
         if min(int(truth.sum()), int((~truth).sum())) < least
     )
-    fits = {label: together if label in rare else platt(*pair) for label, pair in examples.items()}
+    fits = {label: platt_of(label, *pair) for label, pair in examples.items() if label not in rare}
+    if rare:
+        logits, truths = zip(*examples.values(), strict=True)
+        together = platt_of("all labels", np.concatenate(logits), np.concatenate(truths))
+        fits |= dict.fromkeys(sorted(rare), together)
     return fits, rare
 
 

@@ -49,7 +49,9 @@ def train(
         history.append({"epoch": epoch + 1, **found, "CPU minutes": round(keep(), 1)})
         if history[-1]["loss"] == min(one["loss"] for one in history):
             network.save_weights(work / BEST)
-        kept.write_text(json.dumps(history, indent=1) + "\n")
+        written = kept.with_suffix(".partial")
+        written.write_text(json.dumps(history, indent=1) + "\n")
+        written.replace(kept)
         (work / _SPENT).unlink()
         yield history[-1]
 

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from services.manifest import Calibration, Manifest, Task
 from services.packages import Package, open_package
-from services.schema import REST
+from services.schema import REST, problems
 from services.thresholds import ThresholdFile
 from training.calibration import logits_of, platt, platt_by_label
 from training.card_parts import bands
@@ -79,13 +79,11 @@ def main(
     """Fits a threshold set for the package in FOLDER."""
     try:
         package = open_package(folder)
-        wanted = FitPolicy.read(policy)
+        wanted = _policy(policy)
         known = examples(package, data, split, own, photos)
         if calibration:
             package = calibrated_anew(package, known, wanted)
         found = fitted(package, known, wanted, number)
-    except ValidationError as problem:
-        raise click.ClickException(f"{policy}: {problem}") from problem
     except PROBLEMS as problem:
         raise click.ClickException(str(problem)) from problem
     if calibration:
@@ -95,6 +93,13 @@ def main(
     output.write_text(json.dumps(found.model_dump(mode="json"), indent=2) + "\n")
     click.echo(f"{found.id}\n\n{bands(found)}")
     click.echo(f"wrote {output}")
+
+
+def _policy(path: Path) -> FitPolicy:
+    try:
+        return FitPolicy.read(path)
+    except ValidationError as error:
+        raise ValueError(problems(path, error)) from None
 
 
 def fitted(

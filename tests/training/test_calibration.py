@@ -94,6 +94,14 @@ def test_few_scores_show_an_error_even_if_they_mean_what_they_say():
     assert error_by_chance(many) < 0.02
 
 
+@pytest.mark.parametrize("least", [1, 30])
+def test_scores_are_not_turned_round_where_labels_are_exchanged(least):
+    logits = np.linspace(-2, 2, 40)
+
+    with pytest.raises(ValueError, match=r"(beard|all labels): .*the other way round"):
+        platt_by_label({"beard": (logits, logits < 0)}, least)
+
+
 def test_reliability_has_bins_of_equal_mass_from_low_to_high():
     bins = reliability(MEANT, TRUTH)
 

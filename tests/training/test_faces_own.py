@@ -180,6 +180,16 @@ def test_labels_that_the_examples_do_not_know_keep_their_calibration(tmp_path):
     assert fits["sunglasses"] == known["sunglasses"]
 
 
+def test_a_label_whose_values_are_exchanged_is_named(tmp_path):
+    light = np.linspace(40, 220, 60)
+    images = np.broadcast_to(light[:, None, None, None], (60, SIDE, SIDE, 3)).astype(np.uint8)
+    dark = (light < 130).astype(np.int8)[:, None]
+    faces = LabelledFaces("light", "own", images, tuple(map(str, range(60))), ("smiling",), dark)
+
+    with pytest.raises(ValueError, match=r"^smiling: .*the other way round"):
+        calibrated_anew(package(tmp_path / "a", "1.0.0", 1), faces, FitPolicy.read(DEFAULT_POLICY))
+
+
 def test_thresholds_are_fitted_for_the_labels_that_enough_is_known_of(tmp_path):
     light = np.linspace(40, 220, 60)
     images = np.broadcast_to(light[:, None, None, None], (60, SIDE, SIDE, 3)).astype(np.uint8)
