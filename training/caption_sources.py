@@ -11,7 +11,7 @@ from typing import Final
 
 from chassis.images import ImageLimits, decode
 from training.caption_corpus import Captioned, read_photos, read_split, words_of
-from training.own_photos import check_photos
+from training.own_photos import check_photos, read_table
 from training.photo_changes import Photo
 
 FLICKR: Final = "Flickr8k"
@@ -55,7 +55,7 @@ def own(table: Path, folder: Path) -> Corpus:
     FileNotFoundError for photos not in `folder`.
     """
     sentences: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
-    with table.open(newline="", encoding="utf-8-sig") as lines:
+    with read_table(table) as lines:
         rows = csv.DictReader(lines)
         if not _COLUMNS.issubset(rows.fieldnames or ()):
             raise ValueError(f"{table}: needs the columns image and caption in its first line")

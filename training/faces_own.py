@@ -18,7 +18,7 @@ from services.classifier.model import FINDERS
 from services.packages import Package
 from training.faces_data import LABELS, SIDE, UNKNOWN, Faces, read_faces
 from training.faces_truth import reviewed
-from training.own_photos import check_photos
+from training.own_photos import check_photos, read_table
 
 NAME: Final = "file"
 GROUP: Final = "group"
@@ -99,7 +99,7 @@ def own_faces(table: Path, photos: Path, finder: Package) -> LabelledFaces:
 
 def _rows(table: Path) -> tuple[tuple[str, ...], dict[str, list[int]], dict[str, str]]:
     """The labels, and by photo what is said of each, and its group if there are any."""
-    with table.open(newline="", encoding="utf-8-sig") as lines:
+    with read_table(table) as lines:
         reader = csv.DictReader(lines)
         reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
         label_ids = tuple(name for name in names if name not in {NAME, GROUP})

@@ -1,7 +1,8 @@
-"""A team's own photo files: whether each can be read is told before anything is learnt of them."""
+"""A team's own tables and photos: what cannot be read is told before anything is learnt."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,14 @@ from chassis.images import ImageLimits, decode
 
 _SIDE: Final = 64  # pixels, of photos that are read only to see whether they can be: fast
 _NAMED: Final = 5
+
+
+def read_table(path: Path) -> io.StringIO:
+    """The text of a CSV file, as spreadsheets write it; raises ValueError unless it is UTF-8."""
+    try:
+        return io.StringIO(path.read_text("utf-8-sig"), newline="")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text: save it as CSV in UTF-8") from None
 
 
 def check_photos(paths: Iterable[Path]) -> None:

@@ -51,6 +51,16 @@ def test_all_photos_of_a_table_that_cannot_be_read_are_named_at_once(photos, pac
     assert "whole.jpg" not in ended.output
 
 
+@pytest.mark.parametrize("package", [ATTRIBUTES, CAPTIONS], ids=["attributes", "captions"])
+def test_a_table_in_another_encoding_is_named(photos, package):
+    (photos / "mine.csv").write_bytes("file,image,caption\nwhole.jpg,Käse\n".encode("cp1252"))
+
+    ended = evaluated(package, "--own", photos / "mine.csv")
+
+    assert ended.exit_code == 1
+    assert "mine.csv is not UTF-8 text" in ended.output
+
+
 def test_so_are_those_of_a_folder(photos, tmp_path):
     folder = drawn_photos(tmp_path / "drawn", 4)
     shutil.copyfile(photos / "cut.jpg", folder / "images" / "cut.jpg")
