@@ -141,7 +141,8 @@ class Manifest(Strict):
     runtime: RuntimeName
     artifacts: Annotated[dict[str, Artifact], Field(min_length=1)]
     preprocessing: Preprocessing
-    max_side: Annotated[int, Field(ge=16, le=8192)]
+    # Pixels of a larger photo would not fit into a message (MAX_MESSAGE_BYTES).
+    max_side: Annotated[int, Field(ge=16, le=4096)]
     batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = (1,)
     labels: tuple[Label, ...] = ()
     calibration: dict[LabelOrRest, Calibration] = Field(default_factory=dict)

@@ -46,6 +46,7 @@ def test_a_manifest_of_each_task_is_read_and_written_alike(task: str) -> None:
         ({"batch_sizes": [2, 1]}, ": Value error, batch_sizes: must rise"),
         ({"batch_sizes": []}, "batch_sizes: Tuple should have at least 1 item"),
         ({"max_side": 8}, "max_side: Input should be greater than or equal to 16"),
+        ({"max_side": 4097}, "max_side: Input should be less than or equal to 4096"),
         ({"artifacts": {}}, "artifacts: Dictionary should have at least 1 item"),
         (
             {"labels": [{"id": "dog", "name": "Dog"}] * 2},
