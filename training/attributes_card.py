@@ -97,10 +97,12 @@ def card(manifest: Manifest, measured: Measured, before: Mapping[str, Quality], 
     return TEMPLATE.read_text().format(
         version=manifest.version,
         side=manifest.preprocessing.width,
-        sides=", ".join(str(DEFAULT.side_in(epoch)) for epoch in range(DEFAULT.all_epochs)),
+        epochs=DEFAULT.all_epochs,
         batch=DEFAULT.batch,
         rate=DEFAULT.peak_rate,
-        again=DEFAULT.again,
+        again=f", and once more to half of that in the last {DEFAULT.again} epochs"
+        if DEFAULT.again
+        else "",
         fold_side=FOLDS[0].side,
         fold_epochs=FOLDS[0].epochs,
         max_side=manifest.max_side,

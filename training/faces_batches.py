@@ -33,7 +33,7 @@ def batches(
     """
     order = _drawn(faces, recipe, epoch)
     wearers = can_wear(faces.labels, faces.landmarks)
-    side = recipe.side_in(epoch)
+    side = recipe.side
 
     def example(place: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Targets]:
         image, wanted = faces.images[place], targets[place]

@@ -15,9 +15,6 @@ class Recipe:
     decays: bool = True  # the rate: up over half an epoch, down to nothing by a cosine
     seed: int = 1
     side: int = 112  # pixels, of the network's input
-    # Pixels in the first epochs: most of it can be learnt of smaller faces, at a third of the time
-    # (progressive resizing). The network has to take faces of every size, then.
-    small: tuple[int, ...] = ()
     kept_every: int = 50  # steps
     rare: tuple[float, ...] = (1.0, 4.0, 2.0)  # weight of a positive, by label
     focus: float = 0.0  # exponent of focal loss
@@ -31,14 +28,10 @@ class Recipe:
         """Epochs of both cycles."""
         return self.epochs + self.again
 
-    def side_in(self, epoch: int) -> int:
-        """Pixels of the faces in an epoch, counted from 0."""
-        return self.small[epoch] if epoch < len(self.small) else self.side
 
-
-DEFAULT: Final = Recipe(peak_rate=1e-3, again=4, small=(64, 64, 64, 96, 96, 96))
+DEFAULT: Final = Recipe(epochs=12)
 # Of the two networks of half the faces: halves, seeds and recipes differ.
 FOLDS: Final = (
-    Recipe(epochs=5, peak_rate=8e-4, seed=11, side=64, drawn=0.0),
-    Recipe(epochs=5, peak_rate=5e-4, seed=12, side=64, drawn=0.0, smoothing=0.1),
+    Recipe(epochs=6, peak_rate=8e-4, seed=11, side=96, drawn=0.0),
+    Recipe(epochs=6, peak_rate=5e-4, seed=12, side=96, drawn=0.0, smoothing=0.1),
 )

@@ -116,16 +116,6 @@ def test_a_run_that_was_stopped_ends_where_an_unbroken_one_does(tmp_path, stop):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def test_the_first_epochs_show_smaller_faces():
-    faces, recipe = some_faces(), Recipe(epochs=2, batch=4, side=INPUT, small=(32,))
-    shown = [
-        {images.shape[1] for images, _ in batches(faces, faces.labels, recipe, epoch, 0)}
-        for epoch in range(2)
-    ]
-
-    assert shown == [{32}, {INPUT}]
-
-
 def test_an_epoch_that_is_done_has_no_batch_left():
     faces, recipe = some_faces(), Recipe(batch=4, side=INPUT)
 
