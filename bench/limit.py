@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.photos import BenchPhoto
+from chassis.memory import keep_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def _newest(folder: Path) -> Path:
 
 
 def _work(pipe: Connection, packages: Path, shape: Shape, number: int) -> None:
+    keep_memory()  # as servers do: the shares are not to tell of the allocator
     pipelines = _Pipelines(packages, shape.threads)
     work: Callable[[bytes], object] = pipelines.answer
     if shape.spread:
