@@ -24,12 +24,7 @@ LOAD = "--rate=20"
 def release(cluster: Cluster, folder: Path) -> Iterator[Release]:
     """Two detectors on two GPUs: none is left."""
     product(cluster)
-    detector = {
-        "version": STABLE,
-        "replicas": 2,
-        "accelerator": {"kind": "whole"},
-        "drain": {"preStop": 8},  # each waits for the GPU of the one before
-    }
+    detector = {"version": STABLE, "replicas": 2, "accelerator": {"kind": "whole"}}
     values = merged(tiny("detector"), {"models": {"detector": detector}})
     with strict_namespace(cluster, NAMESPACE):
         release = Release(cluster, NAMESPACE)
