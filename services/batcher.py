@@ -65,8 +65,7 @@ class Batcher(Generic[P]):
         self._running = 0
         self._newest = 0.0  # when the newest batch began; monotonic seconds
         self._seconds_per_photo = _FIRST_GUESS_SECONDS
-        self._seconds_per_batch = 0.0
-        self._paced = False  # whether any batch has ended: until then these are guesses
+        self._seconds_per_batch = 0.0  # until one has ended: so long the other one is a guess
         self.meters = Meters(model.package.manifest, track)
         self.device = Device(self.meters)
         self.meters.watch(lambda: len(self._line), self._backlog)
@@ -136,8 +135,7 @@ class Batcher(Generic[P]):
         """Called by a batch when it is done."""
         self._running -= 1
         # The first one counts whole: what a slow model's line takes is known from then on.
-        share = _SMOOTHING if self._paced else 1.0
-        self._paced = True
+        share = _SMOOTHING if self._seconds_per_batch else 1.0
         self._seconds_per_photo += share * (seconds / photos - self._seconds_per_photo)
         self._seconds_per_batch += share * (seconds - self._seconds_per_batch)
 

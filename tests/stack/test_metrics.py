@@ -175,6 +175,21 @@ class Slow(FakeModel):
         return super().predict(batch)
 
 
+async def while_under_way(
+    count: int, gate: threading.Event, ports: Ports, channel: grpc.aio.Channel
+) -> Page:
+    """The page while the model holds so many photos up; afterwards all are answered."""
+    gate.clear()
+    line = [asyncio.create_task(detect(channel, 60)) for _ in range(count)]
+    async with asyncio.timeout(60):
+        busy = await page(ports)
+        while busy.value("trilens_in_flight", OBJECTS) < count:
+            busy = await page(ports)
+    gate.set()
+    await asyncio.gather(*line)
+    return busy
+
+
 async def test_the_backlog_is_the_line_at_the_models_own_pace() -> None:
     gate = threading.Event()
     gate.set()
@@ -182,14 +197,7 @@ async def test_the_backlog_is_the_line_at_the_models_own_pace() -> None:
         began = time.monotonic()
         await asyncio.gather(*(detect(channel, 60) for _ in range(30)))  # its pace is known now
         slowest = time.monotonic() - began  # no photo can have taken longer
-        gate.clear()
-        line = [asyncio.create_task(detect(channel, 60)) for _ in range(20)]
-        async with asyncio.timeout(60):
-            busy = await page(ports)
-            while busy.value("trilens_in_flight", OBJECTS) < 20:
-                busy = await page(ports)
-        gate.set()
-        await asyncio.gather(*line)
+        busy = await while_under_way(20, gate, ports, channel)
 
     depth = busy.value("trilens_queue_depth", OBJECTS)
     told = busy.value("trilens_queue_backlog_seconds", OBJECTS)
@@ -207,14 +215,7 @@ async def test_a_new_process_knows_what_its_line_takes_once_a_photo_has_been_pre
     gate.set()
     async with server(model_app(Slower(gate=gate), slots=1)) as (ports, channel):
         await detect(channel, 60)
-        gate.clear()
-        line = [asyncio.create_task(detect(channel, 60)) for _ in range(5)]
-        async with asyncio.timeout(60):
-            busy = await page(ports)
-            while busy.value("trilens_in_flight", OBJECTS) < 5:
-                busy = await page(ports)
-        gate.set()
-        await asyncio.gather(*line)
+        busy = await while_under_way(5, gate, ports, channel)
 
     depth = busy.value("trilens_queue_depth", OBJECTS)
     assert busy.value("trilens_queue_backlog_seconds", OBJECTS) >= Slower.seconds * depth > 0
